@@ -1,0 +1,242 @@
+"""The backward pass: order(), the only traversal, and steps(), the only backward walk.
+
+`backward()` and `grad()` are two short readers of `steps()`; the drawing and the explanation are others.
+Because they all read the same walk, no picture can disagree with the arithmetic.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from .op import Op
+from .value import Array, Value, enable_grad, no_grad
+
+V = TypeVar("V", bound=Value)
+NO_AXES: tuple[int, ...] = ()
+
+
+class Step(NamedTuple):
+    """One step of the walk: a value, its finished gradient and what it sends on.
+
+    `sent` has one entry per input that needs a gradient, ``(i, term, raw, summed)``: to input number i
+    goes `term`, of that input's shape. `raw` is what the rule returned, and `summed` the axes of it over
+    which the walk summed, because forward had broadcast the input along them.
+    """
+
+    value: Any
+    gradient: Any
+    sent: list[tuple[int, Any, Any, tuple[int, ...]]]
+
+
+def order(*roots: Value) -> list[Any]:
+    """Every value that the roots depend on, each once, newest first.
+
+    An op's result is newer than its inputs, so this is a topological order: when the walk comes to a
+    value, everything that was made of it is done, and its gradient is complete.
+    """
+    found = {root.number: root for root in roots}
+    stack = list(found.values())
+    while stack:
+        for x in stack.pop().inputs:
+            if isinstance(x, Value) and x.number not in found:
+                found[x.number] = x
+                stack.append(x)
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) -> Iterator[Step]:
+    """Walk backward from `root`, whose gradient is given, and yield a Step per value.
+
+    Gradients are arrays if `gradient` is one; if it is a Value, the rules are read with Values and the
+    gradients can be differentiated again. With `targets`, only what leads to them is computed.
+    Each value's terms are added in a fixed order, so that a result is reproducible to the last bit.
+    """
+    values = order(root)
+    wanted = None if targets is None else _leading_to(targets, values)
+    as_values = isinstance(gradient, Value)
+    new = tuple.__new__  # half the cost of calling Step
+    gradients = {root.number: gradient}
+    for value in values:
+        g = gradients.pop(value.number, None)
+        if g is None:
+            continue
+        sent: list[tuple[int, Any, Any, tuple[int, ...]]] = []
+        op = value.op
+        if op is not None:
+            recorded = _recorded_values(value) if as_values else value.recorded
+            for i, x in enumerate(value.inputs):
+                if not (isinstance(x, Value) and x._needs_grad) or (
+                    wanted and x.number not in wanted
+                ):
+                    continue
+                raw = op.vjp(i, g, *recorded) if op.variadic else op.rules[i](op, g, *recorded)
+                array = value.recorded[i + 1]
+                if raw.shape == array.shape and raw.dtype == array.dtype:
+                    term, summed = raw, NO_AXES
+                else:
+                    term, summed = _fit(raw, array, op, i)
+                sent.append((i, term, raw, summed))
+                before = gradients.get(x.number)
+                gradients[x.number] = term if before is None else before + term
+        yield new(Step, (value, g, sent))
+
+
+def _leading_to(targets: Sequence[Value], values: list[Any]) -> set[int]:
+    """The numbers of the values whose gradient is needed to reach a target."""
+    leading = {target.number for target in targets}
+    for value in reversed(values):
+        if any(isinstance(x, Value) and x.number in leading for x in value.inputs):
+            leading.add(value.number)
+    return leading
+
+
+def _recorded_values(value: Value) -> list[Any]:
+    """What the rules are given, ``(y, *inputs)``, as Values where derivatives should flow through them.
+
+    A Value whose array has been replaced since forward is refused: the rule would differentiate at the
+    new array what was computed with the old one.
+    """
+    recorded = []
+    for x, array in zip((value, *value.inputs), value.recorded, strict=True):
+        if not isinstance(x, Value) or not x._needs_grad:
+            recorded.append(array)
+        elif x._array is array or np.array_equal(x._array, array, equal_nan=True):
+            recorded.append(x)
+        else:
+            raise RuntimeError(
+                f"create_graph: the data of {_called(x)} was changed after {_called(value)} was computed "
+                "from it; differentiate before the update, or compute again after it"
+            )
+    return recorded
+
+
+def _called(value: Value) -> str:
+    made = f"the result of {value.op.name}" if value.op else "a leaf"
+    return f"{value.name or made} {value._array.shape}"
+
+
+def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
+    """A rule's result in the shape and dtype of the input: broadcasting is undone here and only here."""
+    shape = array.shape
+    extra = len(raw.shape) - len(shape)
+    if extra > 0 and raw.shape[extra:] == shape and type(raw) is np.ndarray:
+        # A product with ones: NumPy's own sum along the first axis is slower, and in float32 adds the
+        # rows one after the other, losing digits.
+        if extra == 1 == len(shape):
+            return (_ones(len(raw), raw.dtype) @ raw).astype(array.dtype, copy=False), (0,)
+        total = _ones(math.prod(raw.shape[:extra]), raw.dtype) @ raw.reshape(-1, array.size)
+        return total.reshape(shape).astype(array.dtype, copy=False), tuple(range(extra))
+    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, raw.shape[extra:], strict=True)):
+        raise ValueError(
+            f"{op.name}.vjp_{op.argument(i)}: returned shape {raw.shape}, wanted {shape}, the argument's own"
+        )
+    stretched = [k for k, n in enumerate(shape, extra) if n != raw.shape[k]]
+    summed = (*range(extra), *stretched)
+    if summed:
+        raw = raw.sum(axis=summed).reshape(shape)
+    return (raw if raw.dtype == array.dtype else raw.astype(array.dtype)), summed
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(n: int, dtype: Any) -> Array:
+    return np.ones(n, dtype)
+
+
+def _seed(root: Value, gradient: Any, caller: str) -> Array:
+    """The gradient to start from: as given, or 1 for a scalar."""
+    if not root._needs_grad:
+        raise RuntimeError(
+            f"{caller}: {_called(root)} needs no gradient: nothing it was computed from has "
+            "requires_grad=True, or it was computed under no_grad"
+        )
+    shape, dtype = root._array.shape, root._array.dtype
+    if gradient is None:
+        if root._array.size != 1:
+            raise RuntimeError(
+                f"{caller}: {_called(root)} is not a scalar; take .sum() or .mean() first, or pass "
+                f"gradient=, an array of shape {shape}: what each element is worth"
+            )
+        return np.ones(shape, dtype)
+    seed = np.array(gradient._array if isinstance(gradient, Value) else gradient, dtype)
+    if seed.shape != shape:
+        raise ValueError(
+            f"{caller}: gradient has shape {seed.shape}, wanted {shape}, that of the output"
+        )
+    return seed
+
+
+def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -> None:
+    """Add the gradient of `root` to the ``.grad`` of every leaf that needs one.
+
+    Values in between keep theirs if `retain_grads` is set, or where `Tensor.retain_grad` was called.
+    The graph stays: a second call adds the same gradients again, so every ``.grad`` exactly doubles.
+
+    Raises
+    ------
+    RuntimeError
+        If `root` needs no gradient, or is not a scalar and no `gradient` is given.
+    ValueError
+        If `gradient` does not have the shape of `root`.
+    """
+    for value, g, _ in steps(root, _seed(root, gradient, "backward")):
+        if value.op is None or retain_grads or value._keeps_grad:
+            before = value._grad
+            value._grad = g if before is None else before + g
+            value._grad_is_ours = before is not None
+
+
+def grad(
+    output: V,
+    inputs: V | Iterable[V],
+    gradient: Any = None,
+    *,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[V, ...]:
+    """The gradients of `output` with respect to `inputs`, as Tensors; no ``.grad`` is touched.
+
+    Parameters
+    ----------
+    output
+        A scalar, or any shape with `gradient` given, the weight of each element.
+    inputs
+        One Tensor or several; they may be leaves or stand anywhere in the graph.
+    create_graph
+        Record the gradients, so that they can be differentiated again.
+    allow_unused
+        Return None for an input that `output` does not depend on, instead of raising.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> x = tx.Tensor(2.0, requires_grad=True)
+    >>> (slope,) = tx.grad(x**3, x, create_graph=True)   # 3 x²
+    >>> (curvature,) = tx.grad(slope, x)                 # 6 x
+    >>> slope.item(), curvature.item()
+    (12.0, 12.0)
+    """
+    targets = [inputs] if isinstance(inputs, Value) else list(inputs)
+    seed: Any = _seed(output, gradient, "grad")
+    kind = type(output)
+    if create_graph:
+        seed = kind.wrap(seed)
+    numbers = {target.number for target in targets}
+    with enable_grad() if create_graph else no_grad():
+        walk = steps(output, seed, targets)
+        found = {value.number: g for value, g, _ in walk if value.number in numbers}
+    results: list[Any] = []
+    for k, target in enumerate(targets):
+        g = found.get(target.number)
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: the output does not depend on inputs[{k}], {_called(target)}"
+                + ("" if target._needs_grad else ", which has requires_grad=False")
+                + "; pass allow_unused=True to get None for it"
+            )
+        results.append(g if g is None or isinstance(g, Value) else kind.wrap(np.asarray(g)))
+    return tuple(results)

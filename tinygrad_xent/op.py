@@ -1,0 +1,228 @@
+"""Op: one class per operation, and apply(), the only place where the graph grows.
+
+An op is a `forward` on arrays and one rule per argument, the derivative written once as a plain
+NumPy expression with its formula on the line above::
+
+    class Multiply(Op):
+        @formula("x ⊙ y")
+        def forward(self, x, y):
+            return x * y
+
+        @formula("ḡ ⊙ y")
+        def vjp_x(self, g, out, x, y):
+            return g * y
+
+        @formula("ḡ ⊙ x")
+        def vjp_y(self, g, out, x, y):
+            return g * x
+
+A rule (vjp: vector-Jacobian product) is given the gradient of the loss with respect to the output, the
+output and the inputs, and returns the gradient with respect to its argument. Given arrays it computes
+that gradient; given Tensors it records one, which can be differentiated again.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from .value import GRAPH, USER, Value, _recording
+
+F = TypeVar("F", bound=Callable[..., Any])
+Rule = Callable[..., Any]
+
+
+def formula(text: str) -> Callable[[F], F]:
+    """State in mathematics what the decorated `forward` or rule computes.
+
+    ``{axis}`` in the text is filled in from the op's attribute of that name where it is shown.
+    """
+
+    def attach(function: F) -> F:
+        function.formula = text  # type: ignore[attr-defined]
+        return function
+
+    return attach
+
+
+class Op:
+    """One application of an operation: its attributes and what it saved, never its output.
+
+    Subclasses define ``forward(self, *arrays)`` and, for each of its arguments, a rule
+    ``vjp_<argument>(self, g, y, *arrays)``; a single ``*arrays`` argument has one rule
+    ``vjp_arrays(self, i, g, y, *arrays)`` for input number i. Each carries a `formula`.
+
+    Raises
+    ------
+    TypeError
+        When the class is made, if a rule or a formula is missing or a rule's signature does not fit.
+    """
+
+    name: ClassVar[str] = "op"
+    arguments: ClassVar[tuple[str, ...]] = ()
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    variadic: ClassVar[bool] = False
+    # Labels, indices and conditions stay integers; in arithmetic an integer array takes the Tensor's dtype.
+    keeps_integers: ClassVar[bool] = False
+    # Arrays that forward keeps for the rules, by name.
+    saved: Mapping[str, Any] = MappingProxyType({})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.forward is Op.forward:
+            return  # a family's common base, not an op yet
+        cls.name = cls.__dict__.get("name", cls.__name__.lower())
+        parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
+        cls.arguments = tuple(p.name for p in parameters)
+        cls.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        cls.rules = tuple(_rule(cls, name) for name in cls.arguments)
+        for attribute in dir(cls):
+            if attribute.startswith("vjp_") and attribute[4:] not in cls.arguments:
+                takes = ", ".join(cls.arguments)
+                raise TypeError(
+                    f"{cls.__name__}.{attribute}: forward takes no such argument, but {takes}"
+                )
+        if not hasattr(cls.forward, "formula"):
+            raise TypeError(f"{cls.__name__}.forward: missing @formula(...)")
+
+    def forward(self, *arrays: Any) -> Any:
+        """The value, from arrays."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def vjp(self, i: int, g: Any, *recorded: Any) -> Any:
+        """The gradient for input number i, from the output's gradient and ``(y, *inputs)``."""
+        if self.variadic:
+            return self.rules[0](self, i, g, *recorded)
+        return self.rules[i](self, g, *recorded)
+
+    def argument(self, i: int) -> str:
+        """The name of input number i."""
+        return f"{self.arguments[0]}[{i}]" if self.variadic else self.arguments[i]
+
+    def formula(self, i: int | None = None) -> str:
+        """The formula of the rule for input number i, or of `forward`."""
+        function: Any = type(self).forward if i is None else self.rules[0 if self.variadic else i]
+        text: str = function.formula
+        return text.format_map(vars(self))
+
+
+def not_differentiable(what: str) -> Rule:
+    """The rule of an argument that has no gradient, such as a condition: it says so when called."""
+
+    @formula("none: " + what)
+    def rule(self: Op, g: Any, y: Any, *inputs: Any) -> Any:
+        raise TypeError(f"{self.name}: {what} has no gradient; pass it as a plain array")
+
+    return rule
+
+
+# For each NumPy function that has a twin among the ops: what np.exp(tensor) should call.
+NUMPY_TWINS: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def implements(numpy_function: Callable[..., Any]) -> Callable[[F], F]:
+    """Make the decorated function what `numpy_function` calls when it is given a Tensor."""
+
+    def register(function: F) -> F:
+        NUMPY_TWINS[numpy_function] = function
+        return function
+
+    return register
+
+
+def _rule(cls: type[Op], argument: str) -> Rule:
+    """The rule for one argument, after checking that it is there, states its formula and fits."""
+    rule = getattr(cls, f"vjp_{argument}", None)
+    where = f"{cls.__name__}.vjp_{argument}"
+    if rule is None:
+        raise TypeError(f"{where}: missing; every argument of forward has a rule")
+    if not hasattr(rule, "formula"):
+        raise TypeError(f"{where}: missing @formula(...)")
+    takes = inspect.signature(rule).parameters
+    wanted = ["self", *(["i"] if cls.variadic else []), "g", "y", *cls.arguments]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in takes.values())
+    if len(takes) != len(wanted) and not variadic:
+        raise TypeError(f"{where}: takes {', '.join(takes)}; wanted {', '.join(wanted)}")
+    return rule  # type: ignore[no-any-return]
+
+
+def apply(op: Op, *inputs: Any) -> Any:
+    """Run an op on its inputs and, if a gradient may be wanted later, record that.
+
+    Given plain arrays only, it computes and returns an array. Given at least one Value, the result is
+    of the first Value's type, and remembers the op, the inputs and their arrays as they are now.
+    """
+    arrays = []
+    first = None
+    needs_grad = constants = False
+    for x in inputs:
+        if isinstance(x, Value):
+            if first is None:
+                first = x
+            if x._needs_grad:
+                needs_grad = True
+            elif not op.keeps_integers and x._array.dtype.kind != "f":
+                constants = True
+            if x._holder == USER:  # who may write into it before backward
+                arrays.append(x._array.copy())
+            else:
+                x._holder = GRAPH
+                arrays.append(x._array)
+        else:
+            if type(x) is not float and type(x) is not int:
+                constants = True
+            arrays.append(x)
+    if first is None:
+        return op.forward(*arrays)
+    recording = needs_grad and _recording.get()
+    if constants:
+        arrays = _with_constants(op, inputs, arrays, recording)
+
+    y = op.forward(*arrays)
+    if isinstance(y, np.generic):  # NumPy turns 0-d results into scalars
+        y = np.asarray(y)
+    kind = type(first)
+    result = kind.__new__(kind)
+    if recording:
+        result._fill(y, True, op, inputs, (y, *arrays))
+    else:
+        result._fill(y)
+    return result
+
+
+def _with_constants(
+    op: Op, inputs: tuple[Any, ...], arrays: list[Any], recording: bool
+) -> list[Any]:
+    """The arrays again, with those of constants as `forward` should see them.
+
+    Numbers are weak, as Python's are: they take the dtype of what they meet. So do integer arrays in
+    arithmetic (NumPy would turn int64 * float32 into float64). An array that the user passed in is
+    copied if it is recorded, because the user may write into it before backward.
+    """
+    dtypes = [x._array.dtype for x in inputs if isinstance(x, Value) and x._array.dtype.kind == "f"]
+    result = []
+    for x, a in zip(inputs, arrays, strict=True):
+        array = a
+        if not isinstance(x, Value):
+            if isinstance(a, (bool, int, float)) and not isinstance(a, np.generic):
+                result.append(a)
+                continue
+            array = np.asarray(a) if isinstance(a, (list, tuple)) else a
+            if getattr(array, "ndim", None) is None:
+                got = type(a).__name__
+                raise TypeError(f"{op.name}: got a {got}, wanted a Tensor, an array or a number")
+            if array.ndim == 0 and not op.keeps_integers:
+                result.append(array.item())
+                continue
+            if recording:
+                array = array.copy()
+        if array.dtype.kind in "biu" and dtypes and not op.keeps_integers:
+            array = array.astype(dtypes[0])
+        elif array.dtype.kind not in "biuf":
+            raise TypeError(f"{op.name}: got dtype {array.dtype}, wanted real numbers")
+        result.append(array)
+    return result

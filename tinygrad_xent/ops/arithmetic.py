@@ -1,0 +1,155 @@
+"""The operators: + - * / and powers. Operands of different shapes broadcast as NumPy's do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import Op, apply, formula, implements
+from .elementary import log, where
+
+
+class Add(Op):
+    @formula("x + y")
+    def forward(self, x: Any, y: Any) -> Any:
+        return x + y
+
+    @formula("ḡ")
+    def vjp_x(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g
+
+    @formula("ḡ")
+    def vjp_y(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g
+
+
+@implements(np.add)
+def add(x: Any, y: Any) -> Any:
+    """``x + y``, elementwise."""
+    return apply(Add(), x, y)
+
+
+class Subtract(Op):
+    @formula("x - y")
+    def forward(self, x: Any, y: Any) -> Any:
+        return x - y
+
+    @formula("ḡ")
+    def vjp_x(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g
+
+    @formula("-ḡ")
+    def vjp_y(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return -g
+
+
+@implements(np.subtract)
+def subtract(x: Any, y: Any) -> Any:
+    """``x - y``, elementwise."""
+    return apply(Subtract(), x, y)
+
+
+class Multiply(Op):
+    @formula("x ⊙ y")
+    def forward(self, x: Any, y: Any) -> Any:
+        return x * y
+
+    @formula("ḡ ⊙ y")
+    def vjp_x(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g * y
+
+    @formula("ḡ ⊙ x")
+    def vjp_y(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g * x
+
+
+@implements(np.multiply)
+def multiply(x: Any, y: Any) -> Any:
+    """``x * y``, elementwise."""
+    return apply(Multiply(), x, y)
+
+
+class Divide(Op):
+    @formula("x / y")
+    def forward(self, x: Any, y: Any) -> Any:
+        return x / y
+
+    @formula("ḡ / y")
+    def vjp_x(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g / y
+
+    @formula("-ḡ ⊙ (x / y) / y")
+    def vjp_y(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return -g * out / y
+
+
+@implements(np.divide)
+def divide(x: Any, y: Any) -> Any:
+    """``x / y``, elementwise."""
+    return apply(Divide(), x, y)
+
+
+class Negative(Op):
+    @formula("-x")
+    def forward(self, x: Any) -> Any:
+        return -x
+
+    @formula("-ḡ")
+    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
+        return -g
+
+
+@implements(np.negative)
+def negative(x: Any) -> Any:
+    """``-x``, elementwise."""
+    return apply(Negative(), x)
+
+
+class PowerN(Op):
+    """x to a number: the exponent is an attribute and needs no rule."""
+
+    name = "power"
+
+    def __init__(self, n: float) -> None:
+        self.n = n
+
+    @formula("x^{n}")
+    def forward(self, x: Any) -> Any:
+        return x**self.n
+
+    @formula("ḡ ⊙ {n} x^({n} - 1)")
+    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
+        # x⁰ is 1 everywhere, also at 0, where the general expression would be 0 times inf.
+        return g * (self.n * x ** (self.n - 1)) if self.n else g * 0.0
+
+
+class Power(Op):
+    """x to the y, both arrays."""
+
+    @formula("x^y")
+    def forward(self, x: Any, y: Any) -> Any:
+        return np.power(x, y)
+
+    @formula("ḡ ⊙ y x^(y - 1)")
+    def vjp_x(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        # Where y = 0 the slope is 0, also at x = 0; there the exponent is moved away from -1.
+        return g * y * power(x, where(y == 0, 1.0, y - 1))
+
+    @formula("ḡ ⊙ x^y log x")
+    def vjp_y(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        # 0 to the y is flat (0) in y for y >= 0; there the logarithm is taken at 1.
+        return g * out * log(where((x == 0) & (y >= 0), 1.0, x))
+
+
+@implements(np.power)
+def power(x: Any, y: Any) -> Any:
+    """``x ** y``, elementwise; a number as the exponent becomes an attribute of the op.
+
+    The slope of ``x ** 0`` is 0 everywhere, and that of ``0 ** y`` in y is 0 for y >= 0, as in PyTorch.
+    """
+    if isinstance(y, np.generic):
+        y = y.item()
+    if isinstance(y, (int, float)):
+        return apply(PowerN(y), x)
+    return apply(Power(), x, y)

@@ -1,0 +1,407 @@
+"""Tensor: a Value with arithmetic. Every operator and method is one line into ops."""
+
+# An op returns an array for arrays and a Tensor for Tensors, which its type cannot say.
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from . import ops
+from .backprop import backward
+from .op import NUMPY_TWINS
+from .value import NOBODY, Array, Value, get_default_dtype
+
+
+class Tensor(Value):
+    """An array of real numbers that can have a gradient.
+
+    Parameters
+    ----------
+    data
+        Array, number or nested list. It is copied. Lists and Python numbers become the default float
+        (float32), arrays keep their dtype; integers and bools become the default float if
+        `requires_grad` is set.
+    requires_grad
+        Whether ``backward()`` should leave a gradient in ``.grad``.
+    dtype
+        The dtype to convert to.
+    name
+        What drawings and messages call it.
+
+    Raises
+    ------
+    TypeError
+        If the data are not real numbers, or an integer dtype is asked for with `requires_grad`.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> x = tx.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4., 6.], dtype=float32)
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        array = _as_new_array(data, dtype)
+        if requires_grad and array.dtype.kind != "f":
+            if dtype is not None:
+                raise TypeError(
+                    f"Tensor: dtype {array.dtype} cannot have a gradient; wanted a floating dtype"
+                )
+            array = array.astype(get_default_dtype())
+        self._fill(array, requires_grad, holder=NOBODY)
+        self.name = name
+
+    # --- the array -----------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The array, to read or to write into; what a graph has recorded is never changed by that."""
+        return self._array_for_user()
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if data is self._array:  # p.data -= ... hands back what it was handed
+            return
+        array = np.array(data, self._array.dtype)
+        if array.shape != self._array.shape:
+            raise ValueError(
+                f"data: got shape {array.shape}, wanted {self._array.shape}, the Tensor's own"
+            )
+        self._rebind(array)
+
+    def numpy(self) -> Array:
+        """A copy of the array."""
+        return self._array.copy()
+
+    def item(self) -> float:
+        """The only element, as a Python number."""
+        if self._array.size != 1:
+            raise ValueError(f"item: the Tensor has shape {self.shape}; wanted a single element")
+        number: float = self._array.item()
+        return number
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self._array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self._array.dtype
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[k] for k in range(len(self)))
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self._array)
+
+    def __repr__(self) -> str:
+        array = np.array2string(self._array, separator=", ", prefix="Tensor(")
+        dtype = "" if self.dtype == get_default_dtype() else f", dtype={self.dtype}"
+        grad = ", requires_grad=True" if self._needs_grad and self.op is None else ""
+        made = f", op={self.op.name}" if self.op else ""
+        return f"Tensor({array}{dtype}{grad}{made})"
+
+    # --- the gradient --------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient with respect to this Tensor can be asked for."""
+        return self._needs_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self.op is not None:
+            raise RuntimeError(
+                "requires_grad: this Tensor was computed; use .detach() to cut it off its graph"
+            )
+        if wanted and self.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad: dtype {self.dtype} cannot have a gradient; use .astype(float)"
+            )
+        self._needs_grad = bool(wanted)
+
+    @property
+    def grad(self) -> Array | None:
+        """What ``backward()`` added up here; None before the first time, which is not the same as 0."""
+        if self._grad is not None and not self._grad_is_ours:
+            # The walk may deliver one array to several leaves: yours to write into is a copy.
+            self._grad, self._grad_is_ours = np.array(self._grad), True
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        if grad is self._grad and grad is not None:
+            return
+        array = None if grad is None else np.array(grad, self.dtype)
+        if array is not None and array.shape != self.shape:
+            raise ValueError(
+                f"grad: got shape {array.shape}, wanted {self.shape}, the Tensor's own"
+            )
+        self._grad, self._grad_is_ours = array, True
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user, not by an op that was recorded."""
+        return self.op is None
+
+    def backward(self, gradient: Any = None, *, retain_grads: bool = False) -> None:
+        """Add the gradient of this Tensor to the ``.grad`` of the leaves: see `backprop.backward`."""
+        backward(self, gradient, retain_grads=retain_grads)
+
+    def retain_grad(self) -> None:
+        """Let ``backward()`` leave a gradient here too, although this is not a leaf."""
+        self._keeps_grad = True
+
+    def detach(self) -> Tensor:
+        """The same numbers, cut off the graph: a leaf that needs no gradient."""
+        result: Tensor = type(self).wrap(self._array_for_graph())
+        return result
+
+    # --- arithmetic ----------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return ops.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops.subtract(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return ops.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return ops.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return ops.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops.divide(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return ops.power(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops.power(other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.negative(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    # --- comparisons: plain bool arrays, elementwise --------------------------------------------
+
+    def __eq__(self, other: object) -> Array:  # type: ignore[override]
+        return self._array == _raw(other)
+
+    def __ne__(self, other: object) -> Array:  # type: ignore[override]
+        return self._array != _raw(other)
+
+    def __lt__(self, other: Any) -> Array:
+        return self._array < _raw(other)
+
+    def __le__(self, other: Any) -> Array:
+        return self._array <= _raw(other)
+
+    def __gt__(self, other: Any) -> Array:
+        return self._array > _raw(other)
+
+    def __ge__(self, other: Any) -> Array:
+        return self._array >= _raw(other)
+
+    __hash__ = Value.__hash__  # identity: comparing is elementwise, being the same is not
+
+    # --- methods -------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor cannot be assigned to in place: the graph relies on its array; "
+            "use tx.where(mask, new, t) to compute a changed one, or t.data[...] = ... on a parameter"
+        )
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The transpose: the axes in reverse order."""
+        return ops.transpose(self)
+
+    def exp(self) -> Tensor:
+        """``e ** x``."""
+        return ops.exp(self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm."""
+        return ops.log(self)
+
+    def sqrt(self) -> Tensor:
+        """The square root."""
+        return ops.sqrt(self)
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent."""
+        return ops.tanh(self)
+
+    def sigmoid(self) -> Tensor:
+        """``1 / (1 + exp(-x))``."""
+        return ops.sigmoid(self)
+
+    def relu(self) -> Tensor:
+        """``max(x, 0)``."""
+        return ops.relu(self)
+
+    def softmax(self, axis: ops.Axis = -1) -> Tensor:
+        """See `tx.softmax`."""
+        return ops.softmax(self, axis)
+
+    def log_softmax(self, axis: ops.Axis = -1) -> Tensor:
+        """See `tx.log_softmax`."""
+        return ops.log_softmax(self, axis)
+
+    def logsumexp(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
+        """See `tx.logsumexp`."""
+        return ops.logsumexp(self, axis, keepdims)
+
+    def sum(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
+        """The sum over `axis`: None for all, an int or several."""
+        return ops.sum(self, axis, keepdims)
+
+    def mean(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
+        """The mean over `axis`."""
+        return ops.mean(self, axis, keepdims)
+
+    def max(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
+        """The largest element over `axis`; ties share the gradient evenly."""
+        return ops.max(self, axis, keepdims)
+
+    def argmax(self, axis: int | None = None) -> Array:
+        """Where the largest element stands: plain integers, no gradient."""
+        return np.asarray(self._array.argmax(axis))
+
+    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
+        """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[arg-type]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, reversed if none is given."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return ops.transpose(self, order or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged."""
+        return ops.swapaxes(self, axis1, axis2)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The same numbers in another floating dtype."""
+        return ops.astype(self, dtype)
+
+    # --- NumPy's protocols ---------------------------------------------------------------------
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if self._needs_grad:
+            raise TypeError(
+                "a Tensor that needs a gradient cannot silently become an array: "
+                "use .data or .numpy(), or .detach() first"
+            )
+        return np.array(self._array, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        twin = _COMPARISONS.get(ufunc) or NUMPY_TWINS.get(ufunc)
+        if method != "__call__" or twin is None or kwargs:
+            name = ufunc.__name__ + (f".{method}" if method != "__call__" else "")
+            options = f" with {', '.join(kwargs)}=" if kwargs else ""
+            raise _unsupported(f"np.{name}{options}")
+        return twin(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        twin = NUMPY_TWINS.get(function)
+        if twin is None:
+            raise _unsupported(f"np.{function.__name__}")
+        return twin(*args, **kwargs)
+
+
+def _unsupported(name: str) -> TypeError:
+    return TypeError(
+        f"{name} is not defined for Tensors: use .numpy() for the plain array (without gradient), "
+        "or an op of tinygrad_xent"
+    )
+
+
+_COMPARISONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    compare: lambda x, y, compare=compare: compare(_raw(x), _raw(y))
+    for compare in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+}
+
+
+def _raw(x: Any) -> Any:
+    """The array of a Tensor, anything else as it is."""
+    return x._array if isinstance(x, Value) else x
+
+
+def _as_new_array(data: Any, dtype: DTypeLike | None) -> Array:
+    """A fresh array of real numbers: lists and Python numbers as the default float."""
+    if isinstance(data, Value):
+        data = data._array
+    weak = not isinstance(data, (np.ndarray, np.generic))
+    try:
+        array = np.array(data, dtype)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"Tensor: cannot make an array of numbers from {type(data).__name__}: {error}"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"Tensor: got dtype {array.dtype}; wanted real numbers")
+    return array.astype(get_default_dtype()) if weak and dtype is None else array

@@ -1,0 +1,178 @@
+"""Value: an array, the op that made it and the values it was made from.
+
+A graph is nothing else: every `Value` that an op produced points back at that op and at its inputs.
+This room also holds the switch that decides whether ops are recorded at all (`no_grad`), and the
+one mechanism that keeps a recorded array from being changed behind the graph's back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from .op import Op
+
+Array = NDArray[Any]
+
+# Who, besides the Value itself, may hold its array. An array is copied when it would otherwise get a
+# second kind of holder: before the user is handed what the graph relies on, and before the graph
+# records what the user may write into. Everything in between uses the raw array, at no cost.
+NOBODY, GRAPH, USER = range(3)
+
+_numbers = itertools.count()
+_recording = ContextVar("recording", default=True)
+_default_dtype: np.dtype[Any] = np.dtype(np.float32)
+
+
+class Value:
+    """One node of the graph: an array and how it was made.
+
+    Attributes
+    ----------
+    op : Op or None
+        The application that made this value; None for a leaf.
+    inputs : tuple
+        What the op was applied to, in order: Values, and plain arrays or numbers for constants.
+    name : str or None
+        What a drawing calls it.
+    """
+
+    # recorded: (y, *inputs) as arrays, as they were when the op ran: what its rules are given.
+    # number: counts creations, so that inputs have smaller numbers than what is made of them.
+    __slots__ = (
+        "__weakref__",
+        "_array",
+        "_grad",
+        "_grad_is_ours",
+        "_holder",
+        "_keeps_grad",
+        "_needs_grad",
+        "inputs",
+        "name",
+        "number",
+        "op",
+        "recorded",
+    )
+
+    _array: Array
+    _grad: Array | None
+    _grad_is_ours: bool
+    _holder: int
+    _keeps_grad: bool
+    _needs_grad: bool
+    inputs: tuple[Any, ...]
+    name: str | None
+    number: int
+    op: Op | None
+    recorded: tuple[Any, ...]
+
+    def _fill(
+        self,
+        array: Array,
+        needs_grad: bool = False,
+        op: Op | None = None,
+        inputs: tuple[Any, ...] = (),
+        recorded: tuple[Any, ...] = (),
+        holder: int = GRAPH,
+    ) -> None:
+        self._array = array
+        self._grad = None
+        self._grad_is_ours = False
+        self._holder = holder
+        self._keeps_grad = False
+        self._needs_grad = needs_grad
+        self.inputs = inputs
+        self.name = None
+        self.number = next(_numbers)
+        self.op = op
+        self.recorded = recorded
+
+    @classmethod
+    def wrap(cls, array: Array, needs_grad: bool = False) -> Any:
+        """A leaf of this class around this very array, not a copy: how the engine makes one."""
+        value = cls.__new__(cls)
+        value._fill(array, needs_grad)
+        return value
+
+    def _array_for_graph(self) -> Array:
+        """The array as the graph may rely on it: a copy if the user may write into the original."""
+        if self._holder == USER:
+            copy: Array = self._array.copy()
+            return copy
+        self._holder = GRAPH
+        return self._array
+
+    def _array_for_user(self) -> Array:
+        """The array for the user to write into: a fresh one if the graph relies on the present one."""
+        if self._holder == GRAPH:
+            self._array = self._array.copy()
+        self._holder = USER
+        return self._array
+
+    def _rebind(self, array: Array) -> None:
+        """Take another array, which nobody else holds; a graph keeps the one it recorded."""
+        self._array = array
+        self._holder = NOBODY
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops are being recorded here, in this thread and task."""
+    return _recording.get()
+
+
+@contextmanager
+def _recording_set_to(enabled: bool) -> Iterator[None]:
+    token = _recording.set(enabled)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def no_grad() -> Any:
+    """Compute without recording: ``with tx.no_grad(): ...`` or ``@tx.no_grad()`` above a function.
+
+    The switch belongs to the thread (and asyncio task) that sets it.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> w = tx.Tensor([3.0], requires_grad=True)
+    >>> with tx.no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    """
+    return _recording_set_to(False)
+
+
+def enable_grad() -> Any:
+    """Record again inside a `no_grad` block."""
+    return _recording_set_to(True)
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype of lists, and of integers that need a gradient: float32 unless set otherwise."""
+    return _default_dtype
+
+
+def set_default_dtype(dtype: DTypeLike) -> None:
+    """Set the dtype of lists, and of integers that need a gradient.
+
+    Raises
+    ------
+    TypeError
+        If it is not float16, float32 or float64.
+    """
+    global _default_dtype
+    wanted = np.dtype(dtype)
+    if wanted.kind != "f" or wanted.itemsize > 8:
+        raise TypeError(f"set_default_dtype: got {wanted}, wanted float16, float32 or float64")
+    _default_dtype = wanted
