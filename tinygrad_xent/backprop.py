@@ -1,7 +1,7 @@
 """The backward pass: order(), the only traversal, and steps(), the only backward walk.
 
-`backward()` and `grad()` are two short readers of `steps()`; the drawing and the explanation are others.
-Because they all read the same walk, no picture can disagree with the arithmetic.
+`backward()` and `grad()` are two short readers of `steps()`; the drawing and the explanation are
+others. Because they all read the same walk, no picture can disagree with the arithmetic.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NO_AXES: tuple[int, ...] = ()
 class Step(NamedTuple):
     """One step of the walk: a value, its finished gradient and what it sends on.
 
-    `sent` has one entry per input that needs a gradient, ``(i, term, raw, summed)``: to input number i
-    goes `term`, of that input's shape. `raw` is what the rule returned, and `summed` the axes of it over
-    which the walk summed, because forward had broadcast the input along them.
+    `sent` has one entry per input that needs a gradient, ``(i, term, raw, summed)``: to input
+    number i goes `term`, of that input's shape. `raw` is what the rule returned, and `summed` the
+    axes of it over which the walk summed, because forward had broadcast the input along them.
     """
 
     value: Any
@@ -36,8 +36,8 @@ class Step(NamedTuple):
 def order(*roots: Value) -> list[Any]:
     """Every value that the roots depend on, each once, newest first.
 
-    An op's result is newer than its inputs, so this is a topological order: when the walk comes to a
-    value, everything that was made of it is done, and its gradient is complete.
+    An op's result is newer than its inputs, so this is a topological order: when the walk comes to
+    a value, everything that was made of it is done, and its gradient is complete.
     """
     found = {root.number: root for root in roots}
     stack = list(found.values())
@@ -52,8 +52,8 @@ def order(*roots: Value) -> list[Any]:
 def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) -> Iterator[Step]:
     """Walk backward from `root`, whose gradient is given, and yield a Step per value.
 
-    Gradients are arrays if `gradient` is one; if it is a Value, the rules are read with Values and the
-    gradients can be differentiated again. With `targets`, only what leads to them is computed.
+    Gradients are arrays if `gradient` is one; if it is a Value, the rules are read with Values and
+    the gradients can be differentiated again. With `targets`, only what leads to them is computed.
     Each value's terms are added in a fixed order, so that a result is reproducible to the last bit.
     """
     values = order(root)
@@ -96,10 +96,11 @@ def _leading_to(targets: Sequence[Value], values: list[Any]) -> set[int]:
 
 
 def _recorded_values(value: Value) -> list[Any]:
-    """What the rules are given, ``(y, *inputs)``, as Values where derivatives should flow through them.
+    """What the rules are given, ``(y, *inputs)``, as Values where derivatives should flow through
+    them.
 
-    A Value whose array has been replaced since forward is refused: the rule would differentiate at the
-    new array what was computed with the old one.
+    A Value whose array has been replaced since forward is refused: the rule would differentiate at
+    the new array what was computed with the old one.
     """
     recorded = []
     for x, array in zip((value, *value.inputs), value.recorded, strict=True):
@@ -109,8 +110,8 @@ def _recorded_values(value: Value) -> list[Any]:
             recorded.append(x)
         else:
             raise RuntimeError(
-                f"create_graph: the data of {_called(x)} was changed after {_called(value)} was computed "
-                "from it; differentiate before the update, or compute again after it"
+                f"create_graph: the data of {_called(x)} was changed after {_called(value)} was "
+                "computed from it; differentiate before the update, or compute again after it"
             )
     return recorded
 
@@ -121,19 +122,20 @@ def _called(value: Value) -> str:
 
 
 def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
-    """A rule's result in the shape and dtype of the input: broadcasting is undone here and only here."""
+    """A rule's result in the shape and dtype of its input: broadcasting is undone here only."""
     shape = array.shape
     extra = len(raw.shape) - len(shape)
     if extra > 0 and raw.shape[extra:] == shape and type(raw) is np.ndarray:
-        # A product with ones: NumPy's own sum along the first axis is slower, and in float32 adds the
-        # rows one after the other, losing digits.
+        # A product with ones: NumPy's own sum along the first axis is slower, and in float32 adds
+        # the rows one after the other, losing digits.
         if extra == 1 == len(shape):
             return (_ones(len(raw), raw.dtype) @ raw).astype(array.dtype, copy=False), (0,)
         total = _ones(math.prod(raw.shape[:extra]), raw.dtype) @ raw.reshape(-1, array.size)
         return total.reshape(shape).astype(array.dtype, copy=False), tuple(range(extra))
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, raw.shape[extra:], strict=True)):
         raise ValueError(
-            f"{op.name}.vjp_{op.argument(i)}: returned shape {raw.shape}, wanted {shape}, the argument's own"
+            f"{op.name}.vjp_{op.argument(i)}: returned shape {raw.shape}, wanted {shape}, "
+            "the argument's own"
         )
     stretched = [k for k, n in enumerate(shape, extra) if n != raw.shape[k]]
     summed = (*range(extra), *stretched)
@@ -173,8 +175,9 @@ def _seed(root: Value, gradient: Any, caller: str) -> Array:
 def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -> None:
     """Add the gradient of `root` to the ``.grad`` of every leaf that needs one.
 
-    Values in between keep theirs if `retain_grads` is set, or where `Tensor.retain_grad` was called.
-    The graph stays: a second call adds the same gradients again, so every ``.grad`` exactly doubles.
+    Values in between keep theirs if `retain_grads` is set, or where `Tensor.retain_grad` was
+    called. The graph stays: a second call adds the same gradients again, so every ``.grad`` exactly
+    doubles.
 
     Raises
     ------

@@ -16,9 +16,9 @@ NumPy expression with its formula on the line above::
         def vjp_y(self, g, out, x, y):
             return g * x
 
-A rule (vjp: vector-Jacobian product) is given the gradient of the loss with respect to the output, the
-output and the inputs, and returns the gradient with respect to its argument. Given arrays it computes
-that gradient; given Tensors it records one, which can be differentiated again.
+A rule (vjp: vector-Jacobian product) is given the gradient of the loss with respect to the output,
+the output and the inputs, and returns the gradient with respect to its argument. Given arrays it
+computes that gradient; given Tensors it records one, which can be differentiated again.
 """
 
 from __future__ import annotations
@@ -59,14 +59,16 @@ class Op:
     Raises
     ------
     TypeError
-        When the class is made, if a rule or a formula is missing or a rule's signature does not fit.
+        When the class is made, if a rule or a formula is missing or a rule's signature does not
+        fit.
     """
 
     name: ClassVar[str] = "op"
     arguments: ClassVar[tuple[str, ...]] = ()
     rules: ClassVar[tuple[Rule, ...]] = ()
     variadic: ClassVar[bool] = False
-    # Labels, indices and conditions stay integers; in arithmetic an integer array takes the Tensor's dtype.
+    # Labels, indices and conditions stay integers; in arithmetic an integer array takes the
+    # Tensor's dtype.
     keeps_integers: ClassVar[bool] = False
     # Arrays that forward keeps for the rules, by name.
     saved: Mapping[str, Any] = MappingProxyType({})
@@ -153,8 +155,8 @@ def _rule(cls: type[Op], argument: str) -> Rule:
 def apply(op: Op, *inputs: Any) -> Any:
     """Run an op on its inputs and, if a gradient may be wanted later, record that.
 
-    Given plain arrays only, it computes and returns an array. Given at least one Value, the result is
-    of the first Value's type, and remembers the op, the inputs and their arrays as they are now.
+    Given plain arrays only, it computes and returns an array. Given at least one Value, the result
+    is of the first Value's type, and remembers the op, the inputs and their arrays as they are now.
     """
     arrays = []
     first = None
@@ -199,9 +201,9 @@ def _with_constants(
 ) -> list[Any]:
     """The arrays again, with those of constants as `forward` should see them.
 
-    Numbers are weak, as Python's are: they take the dtype of what they meet. So do integer arrays in
-    arithmetic (NumPy would turn int64 * float32 into float64). An array that the user passed in is
-    copied if it is recorded, because the user may write into it before backward.
+    Numbers are weak, as Python's are: they take the dtype of what they meet. So do integer arrays
+    in arithmetic (NumPy would turn int64 * float32 into float64). An array that the user passed in
+    is copied if it is recorded, because the user may write into it before backward.
     """
     dtypes = [x._array.dtype for x in inputs if isinstance(x, Value) and x._array.dtype.kind == "f"]
     result = []

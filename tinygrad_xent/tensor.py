@@ -23,8 +23,8 @@ class Tensor(Value):
     Parameters
     ----------
     data
-        Array, number or nested list. It is copied. Lists and Python numbers become the default float
-        (float32), arrays keep their dtype; integers and bools become the default float if
+        Array, number or nested list. It is copied. Lists and Python numbers become the default
+        float (float32), arrays keep their dtype; integers and bools become the default float if
         `requires_grad` is set.
     requires_grad
         Whether ``backward()`` should leave a gradient in ``.grad``.
@@ -71,7 +71,7 @@ class Tensor(Value):
 
     @property
     def data(self) -> Array:
-        """The array, to read or to write into; what a graph has recorded is never changed by that."""
+        """The array, to read or to write into; that never changes what a graph has recorded."""
         return self._array_for_user()
 
     @data.setter
@@ -159,7 +159,7 @@ class Tensor(Value):
 
     @property
     def grad(self) -> Array | None:
-        """What ``backward()`` added up here; None before the first time, which is not the same as 0."""
+        """What ``backward()`` added up here; None before the first time, which is not 0."""
         if self._grad is not None and not self._grad_is_ours:
             # The walk may deliver one array to several leaves: yours to write into is a copy.
             self._grad, self._grad_is_ours = np.array(self._grad), True
@@ -182,7 +182,7 @@ class Tensor(Value):
         return self.op is None
 
     def backward(self, gradient: Any = None, *, retain_grads: bool = False) -> None:
-        """Add the gradient of this Tensor to the ``.grad`` of the leaves: see `backprop.backward`."""
+        """Add its gradient to the ``.grad`` of every leaf: see `backprop.backward`."""
         backward(self, gradient, retain_grads=retain_grads)
 
     def retain_grad(self) -> None:
@@ -271,7 +271,7 @@ class Tensor(Value):
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "a Tensor cannot be assigned to in place: the graph relies on its array; "
-            "use tx.where(mask, new, t) to compute a changed one, or t.data[...] = ... on a parameter"
+            "compute a changed one with tx.where(mask, new, t), or write into a parameter's .data"
         )
 
     @property

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-# Who, besides the Value itself, may hold its array. An array is copied when it would otherwise get a
-# second kind of holder: before the user is handed what the graph relies on, and before the graph
+# Who, besides the Value itself, may hold its array. An array is copied when it would otherwise get
+# a second kind of holder: before the user is handed what the graph relies on, and before the graph
 # records what the user may write into. Everything in between uses the raw array, at no cost.
 NOBODY, GRAPH, USER = range(3)
 
@@ -110,7 +110,7 @@ class Value:
         return self._array
 
     def _array_for_user(self) -> Array:
-        """The array for the user to write into: a fresh one if the graph relies on the present one."""
+        """The array for the user to write into: a fresh one if the graph relies on it."""
         if self._holder == GRAPH:
             self._array = self._array.copy()
         self._holder = USER

@@ -146,7 +146,8 @@ class Power(Op):
 def power(x: Any, y: Any) -> Any:
     """``x ** y``, elementwise; a number as the exponent becomes an attribute of the op.
 
-    The slope of ``x ** 0`` is 0 everywhere, and that of ``0 ** y`` in y is 0 for y >= 0, as in PyTorch.
+    The slope of ``x ** 0`` is 0 everywhere, and that of ``0 ** y`` in y is 0 for y >= 0, as in
+    PyTorch.
     """
     if isinstance(y, np.generic):
         y = y.item()

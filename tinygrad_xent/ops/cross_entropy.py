@@ -1,7 +1,7 @@
 """Cross-entropy of logits: the fused op, its rule q - p, and its unfused twin.
 
-The loss of one row is H(p, q) = -Σ p log q with q = softmax(z): the surprise, in nats, at outcomes drawn
-from p for someone who believed q. Its gradient at the logits is q - p (for Σ p = 1).
+The loss of one row is H(p, q) = -Σ p log q with q = softmax(z): the surprise, in nats, at outcomes
+drawn from p for someone who believed q. Its gradient at the logits is q - p (for Σ p = 1).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .softmax import log_softmax, softmax
 def softmax_xent(z: Array, y: Array) -> tuple[Array, Array]:
     """Loss (N,) and q - p (N, K) of logits z (N, K) for class indices y (N,), in one pass.
 
-    The largest logit of a row is left out of the sum s of the others, because it would add exactly 1:
-    log(1 + s) = log1p(s) then keeps the digits of a loss as small as 1e-40, and so does -s / (1 + s),
-    which is q - 1 for the class that has the largest logit.
+    The largest logit of a row is left out of the sum s of the others, because it would add exactly
+    1: log(1 + s) = log1p(s) then keeps the digits of a loss as small as 1e-40, and so does -s / (1
+    + s), which is q - 1 for the class that has the largest logit.
     """
     d, e, s, top, starts = _shifted(z)
     at = starts + y
@@ -61,7 +61,8 @@ def softmax_xent_rows(z: Array, p: Array) -> tuple[Array, Array]:
 
 
 def _shifted(z: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """With d = z - max z: d, exp(d) with 0 for the largest, the sum s of that; where the largest and the rows are.
+    """With d = z - max z: d, exp(d) with 0 for the largest, the sum s of that; where the largest
+    and the rows are.
 
     The places are those in ``reshape(-1)``, where NumPy's indexing is several times faster.
     """
@@ -77,8 +78,8 @@ def _shifted(z: Array) -> tuple[Array, Array, Array, Array, Array]:
 class CrossEntropy(Op):
     """-Σ p log softmax(z) for a batch, the op that this package is named after.
 
-    What fusing buys: stability (no overflow, no log of 0, tiny losses keep their digits), speed (one
-    exponential per logit) and a picture with q - p on it. Its twin is `unfused_cross_entropy`.
+    What fusing buys: stability (no overflow, no log of 0, tiny losses keep their digits), speed
+    (one exponential per logit) and a picture with q - p on it. Its twin is `unfused_cross_entropy`.
     """
 
     name = "cross_entropy"
@@ -115,7 +116,7 @@ class CrossEntropy(Op):
         return g / z.shape[0] if self.reduction == "mean" else g
 
     def q_minus_p(self, z: Any, p: Any) -> Any:
-        """Known from forward as an array; a function of the logits again where that is differentiated."""
+        """The array known from forward; a function of the logits where that is differentiated."""
         if not isinstance(z, Value) and not isinstance(p, Value):
             return self.saved["q_minus_p"]
         if p.ndim == 1:
@@ -124,7 +125,8 @@ class CrossEntropy(Op):
 
 
 def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
-    """The cross-entropy H(p, q) = -Σ p log q of q = softmax(logits), in nats; its gradient is q - p.
+    """The cross-entropy H(p, q) = -Σ p log q of q = softmax(logits), in nats; its gradient is q -
+    p.
 
     Parameters
     ----------
@@ -133,11 +135,11 @@ def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
         (N, K, d1, ...) with the classes on axis 1, as in PyTorch.
     target
         Class indices, any integer dtype, of the shape of `logits` without the class axis; or
-        probabilities, floating, of the shape of `logits`. Rows of probabilities are taken as they are:
-        a row that sums to P has the gradient P q - p.
+        probabilities, floating, of the shape of `logits`. Rows of probabilities are taken as they
+        are: a row that sums to P has the gradient P q - p.
     reduction
-        ``"mean"`` over the examples (the gradient is then (q - p) / N), ``"sum"``, or ``"none"``: one
-        loss per example.
+        ``"mean"`` over the examples (the gradient is then (q - p) / N), ``"sum"``, or ``"none"``:
+        one loss per example.
 
     Raises
     ------
@@ -148,7 +150,8 @@ def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
 
     Examples
     --------
-    Equal logits are a uniform guess among three classes, which costs log 3; q - p is (1/3, 1/3 - 1, 1/3).
+    Equal logits are a uniform guess among three classes, which costs log 3; q - p is (1/3, 1/3 - 1,
+    1/3).
 
     >>> import tinygrad_xent as tx
     >>> z = tx.Tensor([[0.0, 0.0, 0.0]], requires_grad=True)
@@ -169,8 +172,8 @@ def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
 def unfused_cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
     """The same loss by the long road, one op at a time, as one would first write it down.
 
-    Same arguments, same value and same gradients as `cross_entropy`, for logits that are not extreme:
-    here ``log(probs)`` is -inf once a probability underflows, and its gradient nan.
+    Same arguments, same value and same gradients as `cross_entropy`, for logits that are not
+    extreme: here ``log(probs)`` is -inf once a probability underflows, and its gradient nan.
 
     Examples
     --------
@@ -247,8 +250,9 @@ def _wrong_target(shape: tuple[int, ...], outer: tuple[int, ...], p: Any, op: st
     elif p.shape == (*outer, 1):
         hint = ": use target.squeeze(-1)"
     return kind(
-        f"{op}: the target has shape {p.shape} and dtype {p.dtype}; wanted class indices (integers) of "
-        f"shape {outer} or probabilities (floats) of shape {shape}, for logits of shape {shape}{hint}"
+        f"{op}: the target has shape {p.shape} and dtype {p.dtype}; wanted class indices "
+        f"(integers) of shape {outer} or probabilities (floats) of shape {shape}, "
+        f"for logits of shape {shape}{hint}"
     )
 
 

@@ -118,7 +118,7 @@ class Sigmoid(Op):
 
 
 def sigmoid(x: Any) -> Any:
-    """``1 / (1 + exp(-x))``, the probability whose log-odds are x; exact for any x, however large."""
+    """``1 / (1 + exp(-x))``, the probability with log-odds x; no x is too large for it."""
     return apply(Sigmoid(), x)
 
 

@@ -1,4 +1,4 @@
-"""Sums, means and maxima over axes. `axis` is None (all), an int or several, negative ones from the end."""
+"""Sums, means and maxima over axes: None for all, an int or several, negative from the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Axis = int | tuple[int, ...] | None
 
 
 class Reduction(Op):
-    """What all reductions share: the axes, and the shape in which a result lines up with its input."""
+    """What reductions share: the axes, and the shape in which a result lines up with its input."""
 
     def __init__(self, axis: Axis = None, keepdims: bool = False) -> None:
         self.axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis

@@ -128,7 +128,7 @@ class GetItem(Op):
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """``x[index]``: slices, integers, masks and integer arrays; what is taken twice gets both gradients."""
+    """``x[index]`` as in NumPy; an element that is taken twice gets both gradients."""
     return apply(GetItem(_frozen(index)), x)
 
 

@@ -71,5 +71,5 @@ class LogSumExp(Reduction):
 
 
 def logsumexp(z: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """``log(sum(exp(z)))``, a smooth maximum; shifted by the largest z, so that exp cannot overflow."""
+    """``log(sum(exp(z)))``, a smooth maximum; the largest z is taken out, so no overflow."""
     return apply(LogSumExp(axis, keepdims), z)

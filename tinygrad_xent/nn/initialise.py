@@ -1,0 +1,48 @@
+"""How weights start: each function draws an array of shape (fan_in, fan_out) from a Generator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..value import Array
+
+Seed = int | np.random.Generator | None
+Initialiser = Callable[[np.random.Generator, tuple[int, ...], int], Array]
+
+
+def fan_in_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
+    """Uniform in ±1/√fan_in, PyTorch's default: small first logits, so q starts near 1/K."""
+    bound = 1 / math.sqrt(fan_in)
+    return rng.uniform(-bound, bound, shape)
+
+
+def he_normal(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
+    """Normal with variance 2/fan_in, which keeps the size of signals through relu layers.
+
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015, equation 10.
+    """
+    return rng.normal(0.0, math.sqrt(2 / fan_in), shape)
+
+
+def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
+    """Uniform in ±√(6 / (fan_in + fan_out)), which keeps signals and gradients alike for tanh.
+
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    2010, equation 16.
+    """
+    bound = math.sqrt(6 / (fan_in + shape[-1]))
+    return rng.uniform(-bound, bound, shape)
+
+
+def zeros(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
+    """All zeros: right for a last layer or a bias, useless in between, where units stay equal."""
+    return np.zeros(shape)
+
+
+def generator(seed: Any) -> np.random.Generator:
+    """The Generator itself, or a new one from a seed (None: from the operating system)."""
+    return np.random.default_rng(seed)

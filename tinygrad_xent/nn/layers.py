@@ -1,0 +1,195 @@
+"""The layers of a multilayer perceptron, and the perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from numpy.typing import DTypeLike
+
+from .. import ops
+from ..tensor import Tensor
+from ..value import get_default_dtype
+from .initialise import Initialiser, Seed, fan_in_uniform, generator
+from .module import Module
+
+
+class Linear(Module):
+    """``x @ weight + bias``: rows x (N, in), weight (in, out), bias (out,).
+
+    Parameters
+    ----------
+    in_features, out_features
+        The number of columns that come in and go out.
+    bias
+        Whether there is one.
+    initialise
+        What draws weight and bias, PyTorch's ±1/√in by default: see `nn.initialise`.
+    rng
+        A `numpy.random.Generator` or a seed; None draws one from the operating system.
+    dtype
+        Floating; the default float otherwise.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> layer = tx.nn.Linear(2, 3, initialise=tx.nn.initialise.zeros)
+    >>> layer, layer(tx.Tensor([[1.0, 2.0]])).shape
+    (Linear(2, 3), (1, 3))
+    """
+
+    transposed_in_pytorch: ClassVar[tuple[str, ...]] = ("weight",)
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        initialise: Initialiser = fan_in_uniform,
+        rng: Seed = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"Linear: {name} is {size!r}; wanted a whole number of at least 1")
+        rng, dtype = generator(rng), dtype or get_default_dtype()
+        weight = initialise(rng, (in_features, out_features), in_features)
+        self.weight = Tensor(weight, requires_grad=True, dtype=dtype)
+        self.bias = None
+        if bias:
+            start = initialise(rng, (out_features,), in_features)
+            self.bias = Tensor(start, requires_grad=True, dtype=dtype)
+
+    def forward(self, x: Any) -> Any:
+        """(N, in) to (N, out)."""
+        return ops.linear(x, self.weight, self.bias)
+
+    def config(self) -> dict[str, Any]:
+        """See `Module.config`."""
+        in_features, out_features = self.weight.shape
+        bias = self.bias is not None
+        return {"in_features": in_features, "out_features": out_features, "bias": bias}
+
+    def __repr__(self) -> str:
+        sizes = f"{self.weight.shape[0]}, {self.weight.shape[1]}"
+        return f"Linear({sizes})" if self.bias is not None else f"Linear({sizes}, bias=False)"
+
+
+class Activation(Module):
+    """A layer without parameters: a function of one array."""
+
+    def config(self) -> dict[str, Any]:
+        """See `Module.config`."""
+        return {}
+
+
+class ReLU(Activation):
+    """``max(x, 0)``."""
+
+    def forward(self, x: Any) -> Any:
+        """Elementwise."""
+        return ops.relu(x)
+
+
+class Tanh(Activation):
+    """``tanh(x)``."""
+
+    def forward(self, x: Any) -> Any:
+        """Elementwise."""
+        return ops.tanh(x)
+
+
+class Sigmoid(Activation):
+    """``1 / (1 + exp(-x))``."""
+
+    def forward(self, x: Any) -> Any:
+        """Elementwise."""
+        return ops.sigmoid(x)
+
+
+class Sequential(Module):
+    """Layers one after the other, named ``"0"``, ``"1"``, … as in PyTorch.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> model = tx.nn.Sequential(tx.nn.Linear(2, 4), tx.nn.Tanh(), tx.nn.Linear(4, 3))
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.weight', '0.bias', '2.weight', '2.bias']
+    """
+
+    def __init__(self, *layers: Module) -> None:
+        for k, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(f"{type(self).__name__}: layer {k} is {layer!r}; wanted a Module")
+            setattr(self, str(k), layer)
+
+    def forward(self, x: Any) -> Any:
+        """Through all layers."""
+        for layer in self:
+            x = layer(x)
+        return x
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter([layer for _, layer in self.children()])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __getitem__(self, k: int) -> Module:
+        return list(iter(self))[k]
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
+
+
+class MLP(Sequential):
+    """Linear layers of the given sizes with an activation between them: a multilayer perceptron.
+
+    Parameters
+    ----------
+    sizes
+        Features, hidden sizes and classes: ``[64, 32, 10]``. Two sizes make softmax regression.
+    activation
+        ``"relu"``, ``"tanh"`` or ``"sigmoid"``.
+    rng, dtype, initialise
+        See `Linear`. One Generator draws all layers, in order.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> tx.nn.MLP([64, 32, 10])
+    MLP(
+      (0): Linear(64, 32)
+      (1): ReLU()
+      (2): Linear(32, 10)
+    )
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str = "relu",
+        *,
+        initialise: Initialiser = fan_in_uniform,
+        rng: Seed = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        if len(sizes) < 2:
+            raise ValueError(f"MLP: got sizes {list(sizes)}; wanted at least [features, classes]")
+        if activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ValueError(f"MLP: got activation {activation!r}; wanted one of {known}")
+        self.sizes, self.activation = tuple(sizes), activation
+        rng = generator(rng)
+        layers: list[Module] = []
+        for fan_in, fan_out in pairwise(sizes):
+            layers += [Linear(fan_in, fan_out, initialise=initialise, rng=rng, dtype=dtype)]
+            layers += [ACTIVATIONS[activation]()]
+        super().__init__(*layers[:-1])
+
+    def config(self) -> dict[str, Any]:
+        """See `Module.config`."""
+        return {"sizes": list(self.sizes), "activation": self.activation}

@@ -1,0 +1,125 @@
+"""Module: something with parameters. No magic: a parameter is a Tensor set as an attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..tensor import Tensor
+from ..value import Array
+
+
+class Module:
+    """Base of layers and models: define ``forward``, set Tensors and Modules as attributes.
+
+    A Tensor with ``requires_grad`` that is set on a Module is a parameter; parameters and Modules
+    in lists and tuples count too. Names are attribute paths, ``"0.weight"``, in the order in which
+    the attributes were set.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> class Scale(tx.nn.Module):
+    ...     def __init__(self):
+    ...         self.factor = tx.Tensor(2.0, requires_grad=True)
+    ...
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> double = Scale()
+    >>> double(tx.Tensor([1.0, 2.0])), [name for name, _ in double.named_parameters()]
+    (Tensor([2., 4.], op=multiply), ['factor'])
+    """
+
+    # Matrices that PyTorch keeps the other way round, (out, in): transposed where a file is
+    # written.
+    transposed_in_pytorch: ClassVar[tuple[str, ...]] = ()
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the output."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run `forward`."""
+        return self.forward(*inputs)
+
+    def config(self) -> dict[str, Any]:
+        """The constructor arguments that rebuild this module, as JSON can hold them."""
+        raise NotImplementedError(f"{type(self).__name__} defines no config")
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The Modules set as attributes, with their names."""
+        for name, value in _members(self):
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """The module and all below it, with their paths; its own is ""."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_modules(_path(prefix, name))
+
+    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """All Tensors of the model, frozen ones included, each once, with their paths."""
+        seen = set()
+        for prefix, module in self.named_modules():
+            for name, value in _members(module):
+                if isinstance(value, Tensor) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield _path(prefix, name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """The Tensors that need a gradient, each once, with their paths."""
+        return ((name, tensor) for name, tensor in self.named_tensors() if tensor.requires_grad)
+
+    def parameters(self) -> list[Tensor]:
+        """The Tensors that need a gradient, each once."""
+        return [tensor for _, tensor in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for tensor in self.parameters():
+            tensor.grad = None
+
+    def state_dict(self) -> dict[str, Array]:
+        """A copy of every Tensor's array, by path."""
+        return {name: tensor.numpy() for name, tensor in self.named_tensors()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the arrays of `state`; all of them, or none if anything does not fit.
+
+        Raises
+        ------
+        ValueError
+            Naming every missing and every unexpected name, and every shape that differs.
+        """
+        tensors = dict(self.named_tensors())
+        wrong = [f"missing {name!r}" for name in tensors if name not in state]
+        wrong += [f"unexpected {name!r}" for name in state if name not in tensors]
+        for name in tensors:
+            if name in state and np.shape(state[name]) != tensors[name].shape:
+                got, wanted = np.shape(state[name]), tensors[name].shape
+                wrong.append(f"{name!r} has shape {got}, wanted {wanted}")
+        if wrong:
+            raise ValueError("load_state_dict: " + "; ".join(wrong))
+        for name, tensor in tensors.items():
+            tensor.data = state[name]
+
+    def __repr__(self) -> str:
+        lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]
+        inside = "\n".join(["", *lines, ""]) if lines else ""
+        return f"{type(self).__name__}({inside})"
+
+
+def _members(module: Module) -> Iterator[tuple[str, Any]]:
+    """The attributes; of those that are lists or tuples the elements, ``name.0``, ``name.1``, …"""
+    for name, value in vars(module).items():
+        if isinstance(value, (list, tuple)):
+            yield from ((f"{name}.{k}", element) for k, element in enumerate(value))
+        else:
+            yield name, value
+
+
+def _path(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name

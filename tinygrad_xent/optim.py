@@ -1,0 +1,191 @@
+"""Optimizers: how parameters follow their gradients, step for step as PyTorch's do.
+
+An optimizer gives a parameter a new array and leaves the old one to the graph that recorded it, so
+a graph stays right after a step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .tensor import Tensor
+from .value import Array
+
+
+class Optimizer:
+    """What all optimizers share: the parameters, the learning rate and a state per parameter.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no parameters, one is not a leaf Tensor that needs a gradient, or one comes
+        twice.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
+        self.params = list(params)
+        self.lr = _at_least_zero(self, "lr", lr)
+        self.state: list[dict[str, Any]] = [{} for _ in self.params]
+        if not self.params:
+            raise ValueError(f"{type(self).__name__}: got no parameters")
+        for k, p in enumerate(self.params):
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{type(self).__name__}: parameter {k} is {p!r}; wanted a Tensor")
+            if not (p.requires_grad and p.is_leaf):
+                raise ValueError(
+                    f"{type(self).__name__}: parameter {k} is {p!r}; "
+                    "wanted a leaf (not a result) with requires_grad=True"
+                )
+        if len({id(p) for p in self.params}) < len(self.params):
+            raise ValueError(f"{type(self).__name__}: a parameter was given twice")
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for p, state in zip(self.params, self.state, strict=True):
+            if p._grad is not None:
+                p._rebind(self.moved(p._array, p._grad, state))
+
+    def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
+        """The parameter after the step, as a new array, from the present one and its gradient."""
+        raise NotImplementedError(f"{type(self).__name__}.moved")
+
+    def zero_grad(self) -> None:
+        """Forget the gradients; without this the next ``backward()`` adds to them."""
+        for p in self.params:
+            p._grad = None
+
+
+class SGD(Optimizer):
+    """Gradient descent: ``θ ← θ - lr v`` with v the gradient, or with momentum a running sum of it.
+
+    Parameters
+    ----------
+    params
+        Leaf Tensors, ``model.parameters()``.
+    lr
+        The learning rate.
+    momentum
+        μ in ``v ← μ v + (1 - dampening) g``; the first v is g.
+    nesterov
+        Step along ``g + μ v`` instead of v.
+    weight_decay
+        λ in ``g + λ θ``, the gradient of ``λ θ² / 2`` added to the loss.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> w = tx.Tensor([1.0], requires_grad=True)
+    >>> (3 * w).sum().backward()
+    >>> tx.optim.SGD([w], lr=0.1).step()   # 1 - 0.1 * 3
+    >>> w
+    Tensor([0.7], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        *,
+        dampening: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr)
+        self.momentum = _at_least_zero(self, "momentum", momentum)
+        self.weight_decay = _at_least_zero(self, "weight_decay", weight_decay)
+        self.dampening = _at_least_zero(self, "dampening", dampening)
+        self.nesterov = nesterov
+        if nesterov and (not self.momentum or self.dampening):
+            raise ValueError("SGD: nesterov needs momentum > 0 and no dampening")
+
+    def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
+        """See `Optimizer.moved`."""
+        if self.weight_decay:
+            g = g + self.weight_decay * theta
+        if self.momentum:
+            v = state.get("velocity")
+            v = g if v is None else self.momentum * v + (1 - self.dampening) * g
+            state["velocity"] = v
+            g = g + self.momentum * v if self.nesterov else v
+        # NumPy reuses the product's memory for the sum when it stands on the left.
+        return -float(self.lr) * g + theta
+
+
+class Adam(Optimizer):
+    """Steps scaled by running means of the gradient and of its square, both freed of their bias.
+
+    ``θ ← θ - lr m̂ / (√v̂ + eps)`` with ``m ← β₁ m + (1 - β₁) g``, ``v ← β₂ v + (1 - β₂) g²``,
+    ``m̂ = m / (1 - β₁ᵗ)``, ``v̂ = v / (1 - β₂ᵗ)``; Kingma and Ba, "Adam", 2014, algorithm 1.
+
+    Parameters
+    ----------
+    params, lr
+        See `SGD`.
+    betas
+        β₁ and β₂, each in [0, 1).
+    eps
+        Keeps the division away from 0.
+    weight_decay
+        λ in ``g + λ θ``: part of the gradient, and so scaled like it (unlike in `AdamW`).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr)
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{type(self).__name__}: betas are {betas}; wanted two in [0, 1)")
+        self.betas = betas
+        self.eps = _at_least_zero(self, "eps", eps)
+        self.weight_decay = _at_least_zero(self, "weight_decay", weight_decay)
+
+    def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
+        """See `Optimizer.moved`."""
+        theta, g = self.decayed(theta, g)
+        beta1, beta2 = self.betas
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = beta1 * state.get("m", 0.0) + (1 - beta1) * g
+        v = state["v"] = beta2 * state.get("v", 0.0) + (1 - beta2) * (g * g)
+        scale = np.sqrt(v) / math.sqrt(1 - beta2**t) + self.eps
+        return theta - float(self.lr) / (1 - beta1**t) * m / scale
+
+    def decayed(self, theta: Array, g: Array) -> tuple[Array, Array]:
+        """Parameter and gradient after weight decay."""
+        return (theta, g + self.weight_decay * theta) if self.weight_decay else (theta, g)
+
+
+class AdamW(Adam):
+    """Adam with weight decay beside the gradient: ``θ ← θ - lr λ θ`` first, then Adam's step.
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization", 2017.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def decayed(self, theta: Array, g: Array) -> tuple[Array, Array]:
+        """Parameter and gradient after weight decay."""
+        return theta * (1 - float(self.lr) * self.weight_decay), g
+
+
+def _at_least_zero(optimizer: Optimizer, name: str, value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{type(optimizer).__name__}: {name} is {value!r}; wanted a number >= 0")
+    return float(value)
