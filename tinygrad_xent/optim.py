@@ -7,6 +7,7 @@ a graph stays right after a step.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,27 +28,17 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
-        self.params = list(params)
         self.lr = _at_least_zero(self, "lr", lr)
+        self.params = _leaves(type(self).__name__, params)
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
-        if not self.params:
-            raise ValueError(f"{type(self).__name__}: got no parameters")
-        for k, p in enumerate(self.params):
-            if not isinstance(p, Tensor):
-                raise TypeError(f"{type(self).__name__}: parameter {k} is {p!r}; wanted a Tensor")
-            if not (p.requires_grad and p.is_leaf):
-                raise ValueError(
-                    f"{type(self).__name__}: parameter {k} is {p!r}; "
-                    "wanted a leaf (not a result) with requires_grad=True"
-                )
-        if len({id(p) for p in self.params}) < len(self.params):
-            raise ValueError(f"{type(self).__name__}: a parameter was given twice")
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
         for p, state in zip(self.params, self.state, strict=True):
             if p._grad is not None:
-                p._rebind(self.moved(p._array, p._grad, state))
+                theta = self.moved(p._array, p._grad, state)
+                # Arithmetic turns 0-d arrays into NumPy scalars; reshape turns them back.
+                p._rebind(theta.reshape(p.shape) if isinstance(theta, np.generic) else theta)
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """The parameter after the step, as a new array, from the present one and its gradient."""
@@ -70,10 +61,12 @@ class SGD(Optimizer):
         The learning rate.
     momentum
         μ in ``v ← μ v + (1 - dampening) g``; the first v is g.
-    nesterov
-        Step along ``g + μ v`` instead of v.
+    dampening
+        See momentum.
     weight_decay
         λ in ``g + λ θ``, the gradient of ``λ θ² / 2`` added to the loss.
+    nesterov
+        Step along ``g + μ v`` instead of v; then momentum > 0 and no dampening.
 
     Examples
     --------
@@ -90,10 +83,9 @@ class SGD(Optimizer):
         params: Iterable[Tensor],
         lr: float = 1e-3,
         momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-        *,
         dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         super().__init__(params, lr)
         self.momentum = _at_least_zero(self, "momentum", momentum)
@@ -109,7 +101,8 @@ class SGD(Optimizer):
             g = g + self.weight_decay * theta
         if self.momentum:
             v = state.get("velocity")
-            v = g if v is None else self.momentum * v + (1 - self.dampening) * g
+            # A copy at first: g is the array in .grad, which the user may set to 0 in place.
+            v = g.copy() if v is None else self.momentum * v + (1 - self.dampening) * g
             state["velocity"] = v
             g = g + self.momentum * v if self.nesterov else v
         # NumPy reuses the product's memory for the sum when it stands on the left.
@@ -132,6 +125,17 @@ class Adam(Optimizer):
         Keeps the division away from 0.
     weight_decay
         λ in ``g + λ θ``: part of the gradient, and so scaled like it (unlike in `AdamW`).
+
+    Examples
+    --------
+    The first step is lr long, whatever the size of the gradient.
+
+    >>> import tinygrad_xent as tx
+    >>> w = tx.Tensor([1.0, 1.0], requires_grad=True)
+    >>> (w * tx.Tensor([3.0, -500.0])).sum().backward()
+    >>> tx.optim.Adam([w], lr=0.25).step()
+    >>> w
+    Tensor([0.75, 1.25], requires_grad=True)
     """
 
     def __init__(
@@ -145,7 +149,7 @@ class Adam(Optimizer):
         super().__init__(params, lr)
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{type(self).__name__}: betas are {betas}; wanted two in [0, 1)")
-        self.betas = betas
+        self.betas = (float(betas[0]), float(betas[1]))  # a np.float64 would widen float32
         self.eps = _at_least_zero(self, "eps", eps)
         self.weight_decay = _at_least_zero(self, "weight_decay", weight_decay)
 
@@ -168,6 +172,13 @@ class AdamW(Adam):
     """Adam with weight decay beside the gradient: ``θ ← θ - lr λ θ`` first, then Adam's step.
 
     Loshchilov and Hutter, "Decoupled weight decay regularization", 2017.
+
+    Parameters
+    ----------
+    params, lr, betas, eps
+        See `Adam`.
+    weight_decay
+        λ above.
     """
 
     def __init__(
@@ -185,7 +196,30 @@ class AdamW(Adam):
         return theta * (1 - float(self.lr) * self.weight_decay), g
 
 
-def _at_least_zero(optimizer: Optimizer, name: str, value: float) -> float:
-    if not 0 <= value < math.inf:
+def _leaves(optimizer: str, params: Iterable[Tensor]) -> list[Tensor]:
+    """The parameters as a list, each of which can be moved, or an error that names the one."""
+    if isinstance(params, Tensor):  # iterating would give its rows
+        raise TypeError(f"{optimizer}: got a Tensor; wanted a list of Tensors, such as [w]")
+    found: dict[int, int] = {}
+    leaves = list(params)
+    if not leaves:
+        raise ValueError(f"{optimizer}: got no parameters")
+    for k, p in enumerate(leaves):
+        if not isinstance(p, Tensor):
+            raise TypeError(f"{optimizer}: parameter {k} is {p!r}; wanted a Tensor")
+        which = f"parameter {k}" + (f", {p.name!r}," if p.name else "") + f" of shape {p.shape}"
+        if p.op is not None:
+            raise ValueError(f"{optimizer}: {which} is the result of {p.op.name}; wanted a leaf")
+        if not p.requires_grad:
+            raise ValueError(f"{optimizer}: {which} has requires_grad=False; wanted True")
+        if id(p) in found:
+            raise ValueError(f"{optimizer}: {which} was given before, as parameter {found[id(p)]}")
+        found[id(p)] = k
+    return leaves
+
+
+def _at_least_zero(optimizer: Optimizer, name: str, value: Any) -> float:
+    # Also keeps a np.float64 from widening float32 parameters: Python's floats are weak.
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
         raise ValueError(f"{type(optimizer).__name__}: {name} is {value!r}; wanted a number >= 0")
     return float(value)

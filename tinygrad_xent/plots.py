@@ -21,7 +21,26 @@ def curves(
     *,
     classes: int | None = None,
 ) -> Any:
-    """Loss and accuracy over the epochs; with `classes`, also what a uniform guess costs, ln K."""
+    """Loss and accuracy over the epochs, side by side: the columns of a History, in its order.
+
+    Parameters
+    ----------
+    epoch
+        Where the points stand, from left to right.
+    train_loss, train_accuracy, test_loss, test_accuracy
+        One number per epoch, losses in nats. A test line is drawn if one of its numbers is not nan.
+    classes
+        K; also draws what a uniform guess costs, ln K.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> from tinygrad_xent import plots
+    >>> history = tx.fit(tx.nn.MLP([4, 3], rng=0), tx.data.load("iris"), epochs=2)
+    >>> figure = plots.curves(*zip(*history), classes=3)   # then figure.savefig("curves.svg")
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['loss (nats)', 'accuracy']
+    """
     figure = _figure(width=9.0, height=3.6)
     left, right = figure.subplots(1, 2)
     for axes, train, test, what in (
@@ -29,7 +48,7 @@ def curves(
         (right, train_accuracy, test_accuracy, "accuracy"),
     ):
         axes.plot(epoch, train, color=BLUE, label="training")
-        if len(test):
+        if not all(map(math.isnan, test)):
             axes.plot(epoch, test, color=ORANGE, linestyle="--", label="test")
         axes.set(xlabel="epoch", ylabel=what)
         axes.spines[["top", "right"]].set_visible(False)

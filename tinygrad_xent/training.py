@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +13,12 @@ import numpy as np
 
 from . import ops
 from .data import Dataset, batches
+from .data.checks import whole_number
 from .files import replacing
 from .nn import Module
 from .optim import SGD, Adam, AdamW, Optimizer
 from .tensor import Tensor
-from .value import Array, no_grad
+from .value import Array, get_default_dtype, no_grad
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 LEARNING_RATES = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3}
@@ -41,7 +42,7 @@ class Evaluation(NamedTuple):
     confusion: Array  # (K, K) counts: row = label, column = predicted class
 
     def worst_pair(self) -> tuple[int, int, int]:
-        """The most frequent mistake: (label, predicted class, how often)."""
+        """The most frequent mistake: (label, predicted class, how often); how often 0 if none."""
         mistakes = self.confusion - np.diag(np.diag(self.confusion))
         label, predicted = divmod(int(mistakes.argmax()), len(mistakes))
         return label, predicted, int(mistakes[label, predicted])
@@ -93,7 +94,8 @@ def fit(
     epochs, batch_size
         How often every row is seen, and how many at a time.
     optimizer
-        ``"sgd"``, ``"adam"``, ``"adamw"``, or an Optimizer of your own making (then without `lr`).
+        ``"sgd"``, ``"adam"``, ``"adamw"``, or an Optimizer of your own making (then without `lr`);
+        parameters of the model that it was not given stay as they are.
     lr
         Learning rate; 0.1 for sgd and 0.003 for the others if not given.
     seed
@@ -110,7 +112,7 @@ def fit(
     IndexError
         If a label is not a class of the model.
     FloatingPointError
-        If the loss stops being finite, naming epoch and batch.
+        If a loss or a weight stops being finite, naming epoch and batch.
 
     Examples
     --------
@@ -123,23 +125,25 @@ def fit(
     """
     x, y = _rows(data, model, "fit")
     held_out = None if test is None else _rows(test, model, "fit: test")
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(
-            f"fit: got epochs={epochs}, batch_size={batch_size}; wanted at least 1 of each"
-        )
+    epochs = whole_number("fit: epochs", epochs, least=1)
+    batch_size = whole_number("fit: batch_size", batch_size, least=1)
     optimizer = _optimizer(optimizer, model, lr)
     rng = np.random.default_rng(seed)
     history = History()
     with _progress_bar(epochs, progress) as show:
         for epoch in range(epochs + 1):
-            if epoch == 0:
-                loss, accuracy, _ = evaluate(model, x, y)
-            else:
-                loss, accuracy = _train_one_epoch(model, optimizer, x, y, batch_size, rng, epoch)
-            row = Epoch(epoch, loss, accuracy)
-            if held_out is not None:
-                result = evaluate(model, *held_out)
-                row = row._replace(test_loss=result.loss, test_accuracy=result.accuracy)
+            # What overflows here is reported once, by _must_be_finite.
+            with np.errstate(all="ignore"):
+                if epoch == 0:
+                    loss, accuracy, _ = evaluate(model, x, y)
+                    _must_be_finite(np.asarray(loss), "the loss", "before training", optimizer)
+                else:
+                    batched = batches(x, y, batch_size, rng)
+                    loss, accuracy = _train_one_epoch(model, optimizer, batched, epoch)
+                row = Epoch(epoch, loss, accuracy)
+                if held_out is not None:
+                    result = evaluate(model, *held_out)
+                    row = row._replace(test_loss=result.loss, test_accuracy=result.accuracy)
             history.append(row)
             show(row)
             if on_epoch is not None:
@@ -148,31 +152,34 @@ def fit(
 
 
 def _train_one_epoch(
-    model: Module,
-    optimizer: Optimizer,
-    x: Array,
-    y: Array,
-    batch_size: int,
-    rng: np.random.Generator,
-    epoch: int,
+    model: Module, optimizer: Optimizer, batched: Iterable[tuple[Array, Array]], epoch: int
 ) -> tuple[float, float]:
     """One pass over the rows; the mean loss and accuracy of the batches as they were met."""
-    total = right = 0.0
-    for k, (rows, labels) in enumerate(batches(x, y, batch_size, rng)):
+    total = right = seen = 0.0
+    for k, (rows, labels) in enumerate(batched):
         logits = model(Tensor.wrap(rows))  # the batch is a copy already
         loss = ops.cross_entropy(logits, labels)
+        _must_be_finite(loss.numpy(), "the loss", f"in epoch {epoch}, batch {k}", optimizer)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"fit: the loss is {value} in epoch {epoch}, batch {k}: the weights have run away; "
-                f"try a smaller learning rate than {optimizer.lr:g}"
-            )
-        total += value * len(labels)
+        total += loss.item() * len(labels)
         right += float((logits.argmax(axis=1) == labels).sum())
-    return total / len(x), right / len(x)
+        seen += len(labels)
+    for p in optimizer.params:  # the last step has no loss after it that would tell
+        _must_be_finite(p.numpy(), "a weight", f"after epoch {epoch}", optimizer)
+    return total / seen, right / seen
+
+
+def _must_be_finite(array: Array, what: str, when: str, optimizer: Optimizer) -> None:
+    wrong = array[~np.isfinite(array)]
+    if wrong.size and when == "before training":
+        raise FloatingPointError(f"fit: {what} is {wrong[0]} {when}: are the weights finite?")
+    if wrong.size:
+        raise FloatingPointError(
+            f"fit: {what} is {wrong[0]} {when}: the weights have run away; "
+            f"try a smaller learning rate than {optimizer.lr:g}"
+        )
 
 
 def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) -> Evaluation:
@@ -191,7 +198,8 @@ def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) ->
     with no_grad():
         for rows, labels in batches(x, y, batch_size, None):
             logits = model(Tensor.wrap(rows))
-            loss += float(ops.cross_entropy(logits, labels, reduction="sum"))
+            losses = ops.cross_entropy(logits, labels, reduction="none").numpy()
+            loss += float(losses.sum(dtype=np.float64))  # float32 would lose digits in a long sum
             predicted.append(logits.argmax(axis=1))
     found = np.concatenate(predicted)
     confusion = np.zeros((logits.shape[1],) * 2, dtype=np.int64)
@@ -202,41 +210,56 @@ def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) ->
 def _rows(data: Any, model: Module, where: str) -> tuple[Array, Array]:
     """Rows in the model's dtype and labels, checked: what is wrong is named by its row."""
     pair = (data.x, data.y) if isinstance(data, Dataset) else data
-    if not isinstance(pair, tuple) or len(pair) != 2:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise ValueError(f"{where}: got {type(data).__name__}; wanted a Dataset or a pair (x, y)")
-    dtypes = [p.dtype for p in model.parameters()]
     x, y = np.asarray(pair[0]), np.asarray(pair[1])
     if x.dtype.kind not in "biuf":
         raise ValueError(f"{where}: x has dtype {x.dtype}; wanted real numbers")
-    if x.ndim < 2 or y.shape != x.shape[:1] or not len(x):
+    if x.ndim < 2 or y.shape != x.shape[:1] or not x.size:
         raise ValueError(
             f"{where}: x has shape {x.shape} and y {y.shape}; wanted at least one row and column, "
             "and one label per row"
         )
     if y.dtype.kind not in "iu":
         raise ValueError(f"{where}: y has dtype {y.dtype}; wanted class indices (integers)")
-    bad = np.argwhere(~np.isfinite(x))
+    dtype = next((p.dtype for p in model.parameters()), get_default_dtype())
+    with np.errstate(over="ignore"):  # 1e300 has no float32: the next check says so
+        rows = x.astype(dtype, copy=False)
+    bad = np.argwhere(~np.isfinite(rows))
     if len(bad):
-        place = tuple(bad[0].tolist())
+        row, *rest = bad[0].tolist()
+        place = f"column {rest[0]}" if len(rest) == 1 else f"at {rest}"
+        number = x[tuple(bad[0])]
+        too_large = f", too large for {dtype}" if np.isfinite(number) else ""
         raise ValueError(
-            f"{where}: x is {x[place]} in row {place[0]}, column {place[1]}; wanted numbers"
+            f"{where}: x is {number} in row {row}, {place}{too_large}; wanted finite numbers"
         )
-    rows = x.astype(dtypes[0] if dtypes else np.float32, copy=False)
-    with no_grad():
-        classes = model(Tensor(rows[:1])).shape[-1]
+    _check_labels(y, model, rows[:1], where)
+    return rows, y
+
+
+def _check_labels(y: Array, model: Module, row: Array, where: str) -> None:
+    """Ask the model how many classes it knows, with one row, and compare."""
+    with no_grad(), np.errstate(all="ignore"):
+        logits = model(Tensor(row))
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1:
+        got = getattr(logits, "shape", type(logits).__name__)
+        raise ValueError(f"{where}: the model gives {got} for one row; wanted logits, (1, K)")
+    classes = logits.shape[1]
     wrong = np.flatnonzero((y < 0) | (y >= classes))
     if len(wrong):
         raise IndexError(
             f"{where}: the label of row {wrong[0]} is {y[wrong[0]]}; wanted 0 to {classes - 1}, "
             f"as the model gives {classes} logits"
         )
-    return rows, y
 
 
 def _optimizer(optimizer: str | Optimizer, model: Module, lr: float | None) -> Optimizer:
     if isinstance(optimizer, Optimizer):
         if lr is not None:
             raise ValueError("fit: lr was given beside an Optimizer, which has its own")
+        if {id(p) for p in optimizer.params}.isdisjoint(id(p) for p in model.parameters()):
+            raise ValueError("fit: the Optimizer has none of this model's parameters")
         return optimizer
     if optimizer not in OPTIMIZERS:
         known = ", ".join(OPTIMIZERS)
@@ -252,7 +275,10 @@ def _progress_bar(epochs: int, wanted: bool) -> Iterator[Callable[[Epoch], objec
     if not wanted:
         yield lambda row: None
         return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    try:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    except ImportError as error:
+        raise ImportError("a progress bar needs rich: pip install rich") from error
 
     text = "epoch {task.completed}/{task.total}  {task.description}"
     with Progress(TextColumn(text), BarColumn(), TimeRemainingColumn()) as bar:

@@ -1,4 +1,7 @@
-"""How weights start: each function draws an array of shape (fan_in, fan_out) from a Generator."""
+"""How weights and biases start: each function draws an array from a Generator.
+
+`Linear` calls it for its weight, of shape (fan_in, fan_out), and for its bias, of shape (fan_out,).
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,24 @@ def fan_in_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int
 
 
 def he_normal(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
-    """Normal with variance 2/fan_in, which keeps the size of signals through relu layers.
+    """Normal with variance 2/fan_in, which keeps the size of signals through relu layers; bias 0.
 
     He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015, equation 10.
     """
+    if len(shape) == 1:
+        return np.zeros(shape)
     return rng.normal(0.0, math.sqrt(2 / fan_in), shape)
 
 
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
-    """Uniform in ±√(6 / (fan_in + fan_out)), which keeps signals and gradients alike for tanh.
+    """Uniform in ±√(6 / (fan_in + fan_out)), which keeps the size of signals and of gradients
+    through tanh layers; bias 0.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     2010, equation 16.
     """
+    if len(shape) == 1:
+        return np.zeros(shape)
     bound = math.sqrt(6 / (fan_in + shape[-1]))
     return rng.uniform(-bound, bound, shape)
 

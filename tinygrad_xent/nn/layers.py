@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import ops
@@ -27,7 +28,7 @@ class Linear(Module):
     initialise
         What draws weight and bias, PyTorch's ±1/√in by default: see `nn.initialise`.
     rng
-        A `numpy.random.Generator` or a seed; None draws one from the operating system.
+        A `numpy.random.Generator` or a seed; None draws a seed from the operating system.
     dtype
         Floating; the default float otherwise.
 
@@ -51,9 +52,8 @@ class Linear(Module):
         rng: Seed = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"Linear: {name} is {size!r}; wanted a whole number of at least 1")
+        in_features = _size("Linear: in_features", in_features)
+        out_features = _size("Linear: out_features", out_features)
         rng, dtype = generator(rng), dtype or get_default_dtype()
         weight = initialise(rng, (in_features, out_features), in_features)
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype)
@@ -138,8 +138,10 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
-    def __getitem__(self, k: int) -> Module:
-        return list(iter(self))[k]
+    def __getitem__(self, k: int | slice) -> Any:
+        """A layer, or for a slice a Sequential of the same layers (not copies), numbered anew."""
+        layers = list(iter(self))
+        return Sequential(*layers[k]) if isinstance(k, slice) else layers[k]
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
@@ -177,15 +179,16 @@ class MLP(Sequential):
         rng: Seed = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        if len(sizes) < 2:
-            raise ValueError(f"MLP: got sizes {list(sizes)}; wanted at least [features, classes]")
+        if not np.iterable(sizes) or len(sizes) < 2:
+            raise ValueError(f"MLP: got sizes {sizes!r}; wanted at least [features, classes]")
         if activation not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise ValueError(f"MLP: got activation {activation!r}; wanted one of {known}")
-        self.sizes, self.activation = tuple(sizes), activation
+        self.sizes = tuple(_size(f"MLP: sizes[{k}]", size) for k, size in enumerate(sizes))
+        self.activation = activation
         rng = generator(rng)
         layers: list[Module] = []
-        for fan_in, fan_out in pairwise(sizes):
+        for fan_in, fan_out in pairwise(self.sizes):
             layers += [Linear(fan_in, fan_out, initialise=initialise, rng=rng, dtype=dtype)]
             layers += [ACTIVATIONS[activation]()]
         super().__init__(*layers[:-1])
@@ -193,3 +196,11 @@ class MLP(Sequential):
     def config(self) -> dict[str, Any]:
         """See `Module.config`."""
         return {"sizes": list(self.sizes), "activation": self.activation}
+
+
+def _size(what: str, size: Any) -> int:
+    """A number of columns as a Python int, which JSON can hold; NumPy's integers are welcome."""
+    # bool is a subclass of int; True columns are always a slip.
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+        raise ValueError(f"{what} is {size!r}; wanted a whole number of at least 1")
+    return int(size)

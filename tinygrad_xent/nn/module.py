@@ -15,8 +15,9 @@ class Module:
     """Base of layers and models: define ``forward``, set Tensors and Modules as attributes.
 
     A Tensor with ``requires_grad`` that is set on a Module is a parameter; parameters and Modules
-    in lists and tuples count too. Names are attribute paths, ``"0.weight"``, in the order in which
-    the attributes were set.
+    in lists, tuples and dicts count too. Names are attribute paths, ``"0.weight"``, in the order in
+    which the attributes were set. What an op has computed may be kept as an attribute to look at;
+    it is no parameter.
 
     Examples
     --------
@@ -36,13 +37,13 @@ class Module:
     # written.
     transposed_in_pytorch: ClassVar[tuple[str, ...]] = ()
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run `forward`."""
-        return self.forward(*inputs)
+        return self.forward(*inputs, **options)
 
     def config(self) -> dict[str, Any]:
         """The constructor arguments that rebuild this module, as JSON can hold them."""
@@ -54,18 +55,16 @@ class Module:
             if isinstance(value, Module):
                 yield name, value
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """The module and all below it, with their paths; its own is ""."""
-        yield prefix, self
-        for name, child in self.children():
-            yield from child.named_modules(_path(prefix, name))
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """The module and all below it, each once, with their paths; its own is ""."""
+        return _walk(self, "", set())
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """All Tensors of the model, frozen ones included, each once, with their paths."""
+        """All leaf Tensors of the model, frozen ones included, each once, with their paths."""
         seen = set()
         for prefix, module in self.named_modules():
             for name, value in _members(module):
-                if isinstance(value, Tensor) and id(value) not in seen:
+                if isinstance(value, Tensor) and value.is_leaf and id(value) not in seen:
                     seen.add(id(value))
                     yield _path(prefix, name), value
 
@@ -89,6 +88,8 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the arrays of `state`; all of them, or none if anything does not fit.
 
+        Weights are (in, out) here and (out, in) in PyTorch: its models come in through `tx.load`.
+
         Raises
         ------
         ValueError
@@ -97,14 +98,16 @@ class Module:
         tensors = dict(self.named_tensors())
         wrong = [f"missing {name!r}" for name in tensors if name not in state]
         wrong += [f"unexpected {name!r}" for name in state if name not in tensors]
-        for name in tensors:
-            if name in state and np.shape(state[name]) != tensors[name].shape:
-                got, wanted = np.shape(state[name]), tensors[name].shape
-                wrong.append(f"{name!r} has shape {got}, wanted {wanted}")
+        arrays = {name: _plain(state[name]) for name in tensors if name in state}
+        for name, array in arrays.items():
+            if array.shape != tensors[name].shape:
+                wrong.append(f"{name!r} has shape {array.shape}, wanted {tensors[name].shape}")
+            elif array.dtype.kind not in "biuf":
+                wrong.append(f"{name!r} has dtype {array.dtype}, wanted real numbers")
         if wrong:
             raise ValueError("load_state_dict: " + "; ".join(wrong))
-        for name, tensor in tensors.items():
-            tensor.data = state[name]
+        for name, array in arrays.items():
+            tensors[name].data = array
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]
@@ -112,13 +115,34 @@ class Module:
         return f"{type(self).__name__}({inside})"
 
 
+def _walk(module: Module, path: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+    """The modules from here down; `seen` ends it where a child points back at its parent."""
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    yield path, module
+    for name, child in module.children():
+        yield from _walk(child, _path(path, name), seen)
+
+
 def _members(module: Module) -> Iterator[tuple[str, Any]]:
-    """The attributes; of those that are lists or tuples the elements, ``name.0``, ``name.1``, …"""
+    """The attributes; of lists, tuples and dicts the elements, ``name.0``, ``name.1``, …"""
     for name, value in vars(module).items():
-        if isinstance(value, (list, tuple)):
-            yield from ((f"{name}.{k}", element) for k, element in enumerate(value))
-        else:
-            yield name, value
+        yield from _elements(name, value)
+
+
+def _elements(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (list, tuple, dict)):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, element in pairs:
+            yield from _elements(f"{name}.{key}", element)
+    else:
+        yield name, value
+
+
+def _plain(value: Any) -> Array:
+    """The array of a Tensor, or of anything that NumPy makes one from."""
+    return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
 def _path(prefix: str, name: str) -> str:

@@ -182,18 +182,25 @@ def unfused_cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") 
     1.0986
     """
     z, p, outer = _prepared(logits, target, reduction, "unfused_cross_entropy")
-    logit_maxes = max(z, axis=1, keepdims=True)
-    norm_logits = z - logit_maxes
-    counts = exp(norm_logits)
-    counts_sum = sum(counts, axis=1, keepdims=True)
-    counts_sum_inv = power(counts_sum, -1)
-    probs = counts * counts_sum_inv
-    logprobs = log(probs)
+    logit_maxes = _named("logit_maxes", max(z, axis=1, keepdims=True))
+    norm_logits = _named("norm_logits", z - logit_maxes)
+    counts = _named("counts", exp(norm_logits))
+    counts_sum = _named("counts_sum", sum(counts, axis=1, keepdims=True))
+    counts_sum_inv = _named("counts_sum_inv", power(counts_sum, -1))
+    probs = _named("probs", counts * counts_sum_inv)
+    logprobs = _named("logprobs", log(probs))
     chosen = logprobs[np.arange(len(p)), p] if p.ndim == 1 else sum(p * logprobs, axis=1)
     losses = -chosen
     if reduction == "none":
         return reshape(losses, outer)
     return mean(losses) if reduction == "mean" else sum(losses)
+
+
+def _named(name: str, x: Any) -> Any:
+    """The same value with the name that a drawing should give it."""
+    if isinstance(x, Value):
+        x.name = name
+    return x
 
 
 def one_hot(y: Array, classes: int, dtype: Any = None) -> Array:

@@ -1,0 +1,289 @@
+"""The walk: right on shared nodes, deep chains and second calls; deterministic; leak-free."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_xent as tx
+from tinygrad_xent import backprop
+
+
+def leaf(*numbers, **options):
+    data = numbers[0] if len(numbers) == 1 else list(numbers)
+    return tx.Tensor(data, requires_grad=True, dtype=np.float64, **options)
+
+
+def test_x_times_x():
+    x = leaf(3.0)
+    (x * x).backward()
+    assert x.grad == 6.0
+
+
+def test_diamond():
+    x = leaf(1.0)
+    a = x + x
+    b = a + a
+    b.backward()
+    assert x.grad == 4.0
+
+
+def test_sixty_stacked_diamonds_take_sixty_steps_and_not_2_to_the_60():
+    x = leaf(1.0)
+    y = x
+    for _ in range(60):
+        y = y + y
+    assert len(backprop.order(y)) == 61
+    y.backward()
+    assert x.grad == 2.0**60
+
+
+def test_order_puts_every_value_before_its_inputs_and_once():
+    x = leaf(1.0)
+    y = x * 2
+    z = y * x + y
+    values = backprop.order(z)
+    assert values[0] is z
+    assert values[-1] is x
+    assert len({id(v) for v in values}) == len(values)
+    position = {id(v): k for k, v in enumerate(values)}
+    for v in values:
+        assert all(position[id(v)] < position[id(i)] for i in v.inputs if isinstance(i, tx.Tensor))
+
+
+def test_a_million_links_do_not_recurse():
+    x = leaf(0.0)
+    y = x
+    for _ in range(1_000_000):
+        y = y + x
+    y.backward()
+    assert x.grad == 1_000_001
+    del y
+
+
+def test_backward_twice_doubles_the_leaves_exactly():
+    x, w = leaf(0.3, -0.7), leaf(1.1, 0.2)
+    loss = tx.tanh(x * w).sum()
+    loss.backward()
+    once = [x.grad.copy(), w.grad.copy()]
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, 2 * once[0])
+    np.testing.assert_array_equal(w.grad, 2 * once[1])
+
+
+def test_a_retained_gradient_in_between_does_not_disturb_the_second_backward():
+    x = leaf(2.0)
+    y = x * x
+    y.retain_grad()
+    z = y * 3
+    z.backward()
+    z.backward()
+    assert (x.grad, y.grad) == (24.0, 6.0)
+
+
+def test_retain_grads_keeps_all():
+    x = leaf(2.0)
+    y = x * x
+    z = y * 3
+    z.backward(retain_grads=True)
+    assert (x.grad, y.grad, z.grad) == (12.0, 3.0, 1.0)
+
+
+def test_everything_is_freed_without_the_garbage_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        w = leaf(1.0, 2.0, 3.0)
+        loss = tx.cross_entropy((w * w).reshape(1, 3), [1])
+        loss.backward()
+        watched = [weakref.ref(v) for v in backprop.order(loss) if v is not w]
+        watched += [weakref.ref(v.op) for v in backprop.order(loss) if v.op]
+        assert len(watched) >= 6
+        del loss
+        assert [ref() for ref in watched] == [None] * len(watched)
+    finally:
+        gc.enable()
+
+
+def test_second_derivative_graph_is_freed_without_the_garbage_collector():
+    gc.disable()
+    try:
+        x = leaf(2.0)
+        y = tx.exp(x)
+        (g,) = tx.grad(y, x, create_graph=True)
+        watched = [weakref.ref(y), weakref.ref(g)]
+        del y, g
+        assert [ref() for ref in watched] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_backward_makes_no_tensor(monkeypatch):
+    x, w = leaf(1.0, 2.0), leaf(0.5, -0.5)
+    loss = tx.cross_entropy((tx.relu(x * w) + w).reshape(1, 2), [1])
+
+    def forbidden(*args):
+        raise AssertionError("the array reading made a Tensor")
+
+    monkeypatch.setattr(tx.value.Value, "_fill", forbidden)
+    loss.backward()
+
+
+def test_results_are_reproducible_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    x0 = rng.standard_normal(50).astype(np.float32)
+
+    def run():
+        x = tx.Tensor(x0, requires_grad=True)
+        total = tx.sum(x)
+        for k in range(20):
+            total = total + tx.sum(tx.sigmoid(x * k)) * x[k]
+        total.backward()
+        return x.grad.tobytes()
+
+    assert run() == run()
+
+
+def test_steps_report_what_flows():
+    x, b = leaf([[1.0, 2.0], [3.0, 4.0]]), leaf(0.5, 0.5)
+    y = x + b
+    (first, *_) = backprop.steps(y, np.ones((2, 2)))
+    assert first.value is y
+    (i, term, raw, summed), (j, term_b, raw_b, summed_b) = first.sent
+    assert (i, j, summed, summed_b) == (0, 1, (), (0,))
+    assert (term.shape, raw.shape, term_b.shape, raw_b.shape) == ((2, 2), (2, 2), (2,), (2, 2))
+    np.testing.assert_array_equal(term_b, [2.0, 2.0])
+
+
+def test_grad_computes_only_what_leads_to_its_inputs():
+    called = []
+
+    class Spy(tx.Op):
+        @tx.formula("x")
+        def forward(self, x):
+            return x * 1.0
+
+        @tx.formula("ḡ")
+        def vjp_x(self, g, y, x):
+            called.append(1)
+            return g
+
+    x, y = leaf(1.0), leaf(2.0)
+    z = tx.apply(Spy(), x) * y
+    (g,) = tx.grad(z, y)
+    assert (g.item(), called) == (1.0, [])
+    tx.grad(z, x)
+    assert called == [1]
+
+
+def test_grad_touches_no_grad_and_reaches_into_the_middle():
+    x = leaf(2.0)
+    y = x * x
+    z = y * y
+    gx, gy = tx.grad(z, [x, y])
+    assert (gx.item(), gy.item(), x.grad, y.grad) == (32.0, 8.0, None, None)
+    (gz,) = tx.grad(z, z)
+    assert gz.item() == 1.0
+
+
+def test_grad_of_grad_of_grad():
+    x = leaf(2.0)
+    y = x**5
+    for wanted in (80.0, 160.0, 240.0, 240.0, 120.0):
+        (y,) = tx.grad(y, x, create_graph=True)
+        assert y.item() == pytest.approx(wanted, rel=1e-14)
+
+
+def test_grad_inside_no_grad_records_if_asked_to():
+    x = leaf(2.0)
+    y = x**3
+    with tx.no_grad():
+        (g,) = tx.grad(y, x, create_graph=True)
+    assert g.requires_grad
+    (plain,) = tx.grad(y, x)
+    assert not plain.requires_grad
+
+
+def test_unused_inputs():
+    x, other = leaf(1.0), leaf(1.0)
+    with pytest.raises(RuntimeError, match=r"does not depend on inputs\[1\].*allow_unused"):
+        tx.grad(x * 2, [x, other])
+    assert tx.grad(x * 2, [x, other], allow_unused=True)[1] is None
+    fixed = tx.Tensor(1.0)
+    with pytest.raises(RuntimeError, match="requires_grad=False"):
+        tx.grad(x * fixed, fixed)
+
+
+def test_hessian_vector_product_through_the_fused_loss():
+    rng = np.random.default_rng(0)
+    z0, v = rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
+    labels = [0, 1, 2, 1]
+
+    def gradient(z):
+        z = tx.Tensor(z, requires_grad=True)
+        return tx.grad(tx.cross_entropy(z, labels), z)[0].numpy()
+
+    z = tx.Tensor(z0, requires_grad=True)
+    (g,) = tx.grad(tx.cross_entropy(z, labels), z, create_graph=True)
+    (hv,) = tx.grad(g, z, v)
+    h = 1e-6
+    wanted = (gradient(z0 + h * v) - gradient(z0 - h * v)) / (2 * h)
+    np.testing.assert_allclose(hv.numpy(), wanted, atol=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_random_graphs_equal_a_scalar_engine(seed):
+    """Any graph of + - * over shared nodes: against forward-mode dual numbers, one input at a time."""
+    rng = np.random.default_rng(seed)
+    plan = [(int(rng.integers(3)), *rng.integers(0, 3 + k, 2).tolist()) for k in range(12)]
+    start = rng.uniform(-1, 1, 3)
+
+    def run(values, add, sub, mul):
+        for kind, i, j in plan:
+            values.append((add, sub, mul)[kind](values[i], values[j]))
+        return values[-1]
+
+    leaves = [leaf(v) for v in start]
+    top = run(list(leaves), lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b)
+    top.backward()
+    for k in range(3):
+        duals = [(v, 1.0 if i == k else 0.0) for i, v in enumerate(start)]
+        _, slope = run(
+            duals,
+            lambda a, b: (a[0] + b[0], a[1] + b[1]),
+            lambda a, b: (a[0] - b[0], a[1] - b[1]),
+            lambda a, b: (a[0] * b[0], a[0] * b[1] + a[1] * b[0]),
+        )
+        got = 0.0 if leaves[k].grad is None else leaves[k].grad
+        assert got == pytest.approx(slope, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "words"),
+    [
+        (lambda: tx.Tensor(1.0).backward(), RuntimeError, "needs no gradient"),
+        (lambda: (leaf(1.0, 2.0) * 2).backward(), RuntimeError, "not a scalar"),
+        (lambda: leaf(1.0, 2.0).backward([1.0]), ValueError, r"shape \(1,\), wanted \(2,\)"),
+        (lambda: tx.grad(tx.Tensor(1.0), leaf(1.0)), RuntimeError, "needs no gradient"),
+    ],
+)
+def test_errors(act, error, words):
+    with pytest.raises(error, match=words):
+        act()
+
+
+def test_a_given_gradient_may_be_written_into_afterwards():
+    x = leaf(1.0, 2.0)
+    seed = np.ones(2)
+    x.backward(seed)
+    seed[:] = 99
+    np.testing.assert_array_equal(x.grad, [1.0, 1.0])
+
+
+def test_a_one_element_array_counts_as_a_scalar():
+    x = leaf([[2.0]])
+    (x * x).backward()
+    np.testing.assert_array_equal(x.grad, [[4.0]])

@@ -1,0 +1,197 @@
+"""The labels of nodes: tables in Graphviz's HTML-like language."""
+
+from __future__ import annotations
+
+import math
+
+from .snapshot import ConstantNode, Graph, OpNode, TensorNode
+from .style import Options, Theme, blend, html, number, shape, shorten, size
+from .summary import Summary
+
+NAME_CHARS = 40
+
+
+def tensor_label(node: TensorNode, graph: Graph, options: Options) -> str:
+    """A header in the colour of the role, then a row per thing known: the value, the gradient."""
+    rows = []
+    if options.values != "none":
+        rows.append(("value", _summary(node.value, options.values, options)))
+        if node.now:
+            rows.append(("value now", _summary(node.now, options.values, options)))
+    if options.grads != "none":
+        rows += _gradient_rows(node, options)
+    alarm = node.id == graph.first_non_finite
+    if alarm:
+        rows.append(("", _text("NaN or infinity appears here first", options.theme.alarm)))
+    title = f"<B>{html(shorten(node.name, NAME_CHARS))}</B>"
+    if options.shapes:
+        title += html(f"  {_kind(node.value)}")
+    return _table(node, title, rows, options, alarm)
+
+
+def _table(
+    node: TensorNode, title: str, rows: list[tuple[str, str]], options: Options, alarm: bool
+) -> str:
+    theme = options.theme
+    width = 3 if alarm else 2 if node.role == "loss" else 1
+    color = theme.alarm if alarm else theme.line
+    # An id on a cell is written out only beside a tooltip, which also keeps a shortened name whole.
+    tooltip = (
+        f' ID="{node.id}-name" TOOLTIP="{html(node.name)}"' if len(node.name) > NAME_CHARS else ""
+    )
+    lines = [
+        f'<TABLE BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" COLOR="{color}"'
+        f' BGCOLOR="{theme.paper}">',
+        f'<TR><TD COLSPAN="2" BGCOLOR="{getattr(theme, node.role)}"{tooltip}>{title}</TD></TR>',
+    ]
+    for what, content in rows:
+        color = theme.forward if what.startswith("value") else theme.backward
+        name = _text(what, color) if what else ""
+        lines.append(f'<TR><TD ALIGN="LEFT">{name}</TD><TD ALIGN="LEFT">{content}</TD></TR>')
+    return "".join([*lines, "</TABLE>"])
+
+
+def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
+    """Not needed, not computed (which is not 0), or the gradient; and ``.grad`` if that differs."""
+    what = f"∂L/∂{shorten(node.name, NAME_CHARS)}"
+    if not node.needs_grad:
+        return [(what, _text("not needed", options.theme.faint))]
+    rows = [(what, "—")]
+    if node.gradient:
+        rows = [(what, _summary(node.gradient, options.grads, options))]
+    if node.kept:
+        rows.append((".grad holds", _summary(node.kept, options.grads, options)))
+    return rows
+
+
+def op_label(node: OpNode, options: Options) -> str:
+    """The name, the formula, the attributes if asked for, and what is saved for backward."""
+    lines = [f"<B>{html(node.name)}</B>"]
+    if options.formulas:
+        lines.append(html(node.formula))
+    if options.show_attrs:
+        lines += [
+            html(f"{name} = {shorten(text, options.max_attr_chars)}")
+            for name, text in node.attributes
+        ]
+    for saved in node.saved:
+        lines.append(html(f"saved: {_readable(saved.name)} ({size(saved.nbytes)})"))
+        if options.show_saved or saved.value.cells is not None:
+            detail = "auto" if options.values == "none" else options.values
+            lines.append(_summary(saved.value, detail, options))
+    cells = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
+    return f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{cells}</TABLE>'
+
+
+def _readable(name: str) -> str:
+    """The name of an attribute as mathematics: ``q_minus_p`` is q - p."""
+    return name.replace("_minus_", " - ")
+
+
+def constant_label(node: ConstantNode, options: Options) -> str:
+    """The number, or shape and elements of a plain array."""
+    detail = "auto" if options.values == "none" else options.values
+    content = _summary(node.value, detail, options)
+    head = (
+        f"<TR><TD>{html(_kind(node.value))}</TD></TR>"
+        if node.value.shape and options.shapes
+        else ""
+    )
+    rows = f"{head}<TR><TD>{content}</TD></TR>"
+    return f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>'
+
+
+def _kind(summary: Summary) -> str:
+    """Shape and dtype: (64, 10) f32."""
+    return f"{shape(summary.shape)} {summary.dtype}".lstrip()
+
+
+def _summary(summary: Summary, detail: str, options: Options) -> str:
+    """Every element of a small array in its place, or where the elements of a large one lie."""
+    if not math.prod(summary.shape):
+        return "empty"
+    if summary.cells and math.prod(summary.shape) == 1 and summary.finite:
+        return _cell_text(summary.cells[0][0], options)
+    if summary.cells is None or detail == "summary":
+        return _range(summary, options)
+    return _grid(summary, options)
+
+
+def _range(summary: Summary, options: Options) -> str:
+    parts = [
+        f"{name} {number(x, options.precision)}"
+        for name, x in (("min", summary.low), ("mean", summary.mean), ("max", summary.high))
+        if x is not None
+    ]
+    flaws = [f"{n} {what}" for n, what in ((summary.nans, "NaN"), (summary.infs, "Inf")) if n]
+    text = html("  ".join(parts))
+    if flaws:
+        text += ("  " if text else "") + _text(", ".join(flaws), options.theme.alarm)
+    return text
+
+
+def _grid(summary: Summary, options: Options) -> str:
+    """The digits, on blue where positive and orange where negative, the deeper the larger."""
+    theme = options.theme
+    largest = max(abs(summary.low or 0), abs(summary.high or 0))
+    rows = "".join(
+        "<TR>"
+        + "".join(
+            f'<TD BGCOLOR="{_heat(x, 0 if summary.integer else largest, theme)}">'
+            f"{_cell_text(x, options)}</TD>"
+            for x in row
+        )
+        + "</TR>"
+        for row in summary.cells or ()
+    )
+    return (
+        '<TABLE BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="3"'
+        f' COLOR="{theme.faint}">{rows}</TABLE>'
+    )
+
+
+def _heat(x: float, largest: float, theme: Theme) -> str:
+    if not math.isfinite(x):
+        return theme.ink
+    if not largest:
+        return theme.zero
+    return blend(theme.zero, theme.positive if x > 0 else theme.negative, abs(x) / largest)
+
+
+def _cell_text(x: float, options: Options) -> str:
+    if math.isfinite(x):
+        return number(x, options.precision)
+    name = "NaN" if math.isnan(x) else "Inf" if x > 0 else "-Inf"
+    return f"<B>{_text(name, options.theme.paper)}</B>"
+
+
+def _text(text: str, color: str) -> str:
+    return f'<FONT COLOR="{color}">{html(text)}</FONT>'
+
+
+def legend_label(graph: Graph, options: Options) -> str:
+    """What the colours and the arrows mean: only what this graph has."""
+    theme = options.theme
+    roles = {node.role for node in graph.tensors}
+    chips = [
+        f'<TD BGCOLOR="{getattr(theme, kind)}" BORDER="1">{text}</TD>'
+        for kind, text in (
+            ("data", "data"),
+            ("parameter", "parameter"),
+            ("op", "op"),
+            ("result", "result"),
+            ("loss", "loss L"),
+            ("constant", "constant"),
+        )
+        if kind in roles or (kind == "op" and graph.ops) or (kind == "constant" and graph.constants)
+    ]
+    lines = [_text("→ forward: a value", theme.forward)]
+    if graph.root.needs_grad and not graph.has_gradients and options.grads != "none":
+        lines.append(_text("—: not computed; call backward()", theme.backward))
+    if graph.has_gradients and options.grads != "none":
+        lines.append(_text("← backward: what the op sends back", theme.backward))
+        lines.append(_text("ḡ: ∂L/∂ of the op's result", theme.backward))
+    rows = "".join(f'<TR><TD ALIGN="LEFT">{line}</TD></TR>' for line in lines)
+    table = '<TABLE BORDER="0" CELLSPACING="{}" CELLPADDING="{}">{}</TABLE>'
+    boxes = table.format(4, 3, f"<TR>{''.join(chips)}</TR>")
+    return table.format(0, 2, f'<TR><TD ALIGN="LEFT">{boxes}</TD></TR>{rows}')

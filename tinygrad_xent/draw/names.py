@@ -1,0 +1,41 @@
+"""What a drawing calls each Value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ..value import Value
+
+
+def name_all(values: list[Value], given: Mapping[str, Any]) -> dict[int, str]:
+    """A name for each of the `values`, by its number: from `given`, else its own, else made up.
+
+    `given` may be ``locals()``: what is no Value is passed over, and so is what begins with an
+    underscore, which is how notebooks call what they displayed last.
+    """
+    called = {value.number: value.name for value in values if value.name}
+    for name, value in given.items():
+        if isinstance(value, Value) and not name.startswith("_"):
+            called[value.number] = name
+    taken = set(called.values())
+    tried = Counter[str]()
+    for value in values:
+        while value.number not in called:
+            name = _made_up(value, tried, is_root=value is values[-1])
+            if name not in taken:
+                called[value.number] = name
+    return called
+
+
+def _made_up(value: Value, tried: Counter[str], is_root: bool) -> str:
+    """The next name of its kind: x0, x1 for leaves; log, log2 for results; L for the loss."""
+    if value.op is None:
+        stem = "w" if value._needs_grad else "y" if value._array.dtype.kind in "iub" else "x"
+        number = str(tried[stem])
+    else:  # L, because the gradients are called ∂L/∂...
+        stem = "L" if is_root and value._array.size == 1 else value.op.name
+        number = str(tried[stem] + 1) if tried[stem] else ""
+    tried[stem] += 1
+    return stem + number

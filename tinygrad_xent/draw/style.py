@@ -1,0 +1,136 @@
+"""How a drawing looks: its colours, its options and how text and numbers are written in it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+# An engine knows the widths of Arial's letters, but not those of a list of fonts; readers have some
+# font with these widths. So the layout is told the first, and the SVG names them all.
+FONT = "Arial"
+FONTS = "Arial,Helvetica,Liberation Sans,Arimo,Nimbus Sans,sans-serif"
+
+DETAILS = ("auto", "summary", "none")
+DIRECTIONS = ("LR", "TB", "RL", "BT")
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours by what they stand for. Fills carry black text, which is readable on all of them."""
+
+    data: str = "#56B4E9"
+    parameter: str = "#009E73"
+    result: str = "#E8E8E8"
+    op: str = "#E69F00"
+    loss: str = "#CC79A7"
+    constant: str = "#FFFFFF"
+    forward: str = "#0072B2"
+    backward: str = "#C04F00"
+    positive: str = "#56B4E9"
+    negative: str = "#E69F00"
+    zero: str = "#FFFFFF"
+    paper: str = "#FFFFFF"
+    ink: str = "#000000"
+    faint: str = "#555555"
+    line: str = "#333333"
+    alarm: str = "#D00000"
+
+
+# Okabe and Ito's colours, told apart with any kind of colour vision; the vermilion of backward is a
+# little darker than theirs, because it is text on white.
+OKABE_ITO = Theme()
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `make_dot` was asked for, checked.
+
+    Raises
+    ------
+    ValueError
+        Naming the option, what was given and what is wanted.
+    """
+
+    show_attrs: bool = False
+    show_saved: bool = False
+    max_attr_chars: int = 50
+    values: str = "auto"
+    grads: str = "auto"
+    shapes: bool = True
+    formulas: bool = True
+    rankdir: str = "LR"
+    legend: bool = True
+    precision: int = 3
+    theme: Theme = OKABE_ITO
+
+    def __post_init__(self) -> None:
+        for option, allowed in (("values", DETAILS), ("grads", DETAILS), ("rankdir", DIRECTIONS)):
+            given = getattr(self, option)
+            if given not in allowed:
+                wanted = ", ".join(map(repr, allowed))
+                raise ValueError(f"make_dot: {option}={given!r}; wanted one of {wanted}")
+        for option, least in (("precision", 1), ("max_attr_chars", 4)):
+            if getattr(self, option) < least:
+                given = getattr(self, option)
+                raise ValueError(f"make_dot: {option}={given!r}; wanted at least {least}")
+
+
+# What XML does not allow even as an entity: controls, lone halves of a pair, two code points.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Graphviz reads \\N and its kin in every text, as an entity too, unless the backslash is doubled.
+_ENTITIES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": r"\\", "\n": " ", "\r": " "}
+)
+
+
+def visible(text: str) -> str:
+    """The text with a mark for each character that no picture can hold."""
+    return _NOT_XML.sub("�", text)
+
+
+def html(text: str) -> str:
+    """Any text, safe inside an HTML-like label and inside its attributes."""
+    return visible(text).translate(_ENTITIES)
+
+
+def quote(*lines: str) -> str:
+    """Lines of any text as one quoted DOT string, in which entities are read too.
+
+    A space on either side keeps the label of an edge off the line.
+    """
+    return '"' + r"\n".join(f" {html(line)} " for line in lines) + '"'
+
+
+def shorten(text: str, most: int) -> str:
+    """The text, with its middle left out if it is longer than `most`."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+def number(x: float, precision: int) -> str:
+    """`precision` significant digits; integers as they are."""
+    if isinstance(x, int):
+        return str(int(x))  # a bool too
+    return f"{x + 0.0:.{precision}g}"  # + 0.0 turns -0.0 into 0.0
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """A shape as Python writes it; nothing for a scalar."""
+    return str(sizes) if sizes else ""
+
+
+def size(nbytes: int) -> str:
+    """40 B, 5.2 kB, 1.0 MB."""
+    if nbytes < 1000:
+        return f"{nbytes} B"
+    steps = min(int(math.log10(nbytes) / 3 + 1e-9), 3)
+    return f"{nbytes / 1000**steps:.1f} {'kMG'[steps - 1]}B"
+
+
+def blend(start: str, end: str, share: float) -> str:
+    """A colour between two others, `share` of the way from the first."""
+    pairs = [(int(start[k : k + 2], 16), int(end[k : k + 2], 16)) for k in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
