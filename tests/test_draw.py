@@ -415,7 +415,7 @@ def test_first_non_finite_is_marked():
         'BGCOLOR="#000000"><B><FONT COLOR="#FFFFFF">Inf<'
         in dot.body[len(snapshot(loss).tensors) - 1]
     )
-    assert tensors(snapshot(loss))["log"].id == snapshot(loss).first_non_finite
+    assert tensors(snapshot(loss))["logprobs"].id == snapshot(loss).first_non_finite
     assert "appears here first" not in make_dot(fused()).source
 
 

@@ -3,7 +3,6 @@
 from . import data, nn, optim
 from .backprop import grad
 from .check import check_gradients
-
 from .draw import make_dot
 from .files import ModelError, load, load_model, read_metadata, save
 from .op import Op, apply, formula, not_differentiable

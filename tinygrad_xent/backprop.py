@@ -148,8 +148,8 @@ def _sum_of_rows(rows: Array) -> Array:
     with ones is faster and good for a batch; for more rows the sum is kept in float64.
     """
     if len(rows) > 1024:
-        return rows.sum(axis=0, dtype=np.float64)
-    return _ones(len(rows), rows.dtype) @ rows
+        return np.sum(rows, axis=0, dtype=np.float64)
+    return np.matmul(_ones(len(rows), rows.dtype), rows)
 
 
 @functools.lru_cache(maxsize=64)

@@ -37,8 +37,8 @@ class Optimizer:
         for p, state in zip(self.params, self.state, strict=True):
             if p._grad is not None:
                 theta = self.moved(p._array, p._grad, state)
-                # Arithmetic turns 0-d arrays into NumPy scalars; reshape turns them back.
-                p._rebind(theta.reshape(p.shape) if isinstance(theta, np.generic) else theta)
+                # NumPy turns 0-d results into scalars.
+                p._rebind(np.asarray(theta) if isinstance(theta, np.generic) else theta)
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """The parameter after the step, as a new array, from the present one and its gradient."""
