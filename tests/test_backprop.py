@@ -236,7 +236,7 @@ def test_hessian_vector_product_through_the_fused_loss():
 
 @given(st.integers(0, 2**32 - 1))
 def test_random_graphs_equal_a_scalar_engine(seed):
-    """Any graph of + - * over shared nodes: against forward-mode dual numbers, one input at a time."""
+    """Any graph of + - * over shared nodes, against dual numbers, one input at a time."""
     rng = np.random.default_rng(seed)
     plan = [(int(rng.integers(3)), *rng.integers(0, 3 + k, 2).tolist()) for k in range(12)]
     start = rng.uniform(-1, 1, 3)

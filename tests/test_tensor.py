@@ -197,7 +197,7 @@ def test_writing_into_an_index_or_the_labels_after_forward():
     index[0] = labels[0] = 2
     loss.backward()
     q = np.exp([1.0, 2, 3]) / np.exp([1.0, 2, 3]).sum()
-    np.testing.assert_allclose(w.grad, [q + [1.0, -1.0, 0.0]])
+    np.testing.assert_allclose(w.grad, [q + np.array([1.0, -1.0, 0.0])])
 
 
 def test_views_do_not_let_writes_through():

@@ -161,10 +161,6 @@ def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
     (1.0986, [[0.33329999446868896, -0.666700005531311, 0.33329999446868896]])
     """
     z, p, outer = _prepared(logits, target, reduction, "cross_entropy")
-    if reduction == "mean" and not len(p):
-        raise ValueError(
-            f"cross_entropy: the batch is empty (logits {z.shape}): no mean of no losses"
-        )
     loss = apply(CrossEntropy(reduction), z, p)
     return reshape(loss, outer) if reduction == "none" and len(outer) != 1 else loss
 
@@ -232,6 +228,10 @@ def _prepared(
         )
     axis = 0 if len(shape) == 1 else 1
     outer, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
+    if not classes:
+        raise ValueError(f"{op}: logits of shape {shape} have no classes")
+    if reduction == "mean" and 0 in outer:
+        raise ValueError(f"{op}: the batch is empty, logits of shape {shape}: no losses, no mean")
     labels = p.dtype.kind in "iu"
     if p.shape != (outer if labels else shape) or not (labels or p.dtype.kind == "f"):
         raise _wrong_target(shape, outer, p, op)
@@ -265,18 +265,14 @@ def _wrong_target(shape: tuple[int, ...], outer: tuple[int, ...], p: Any, op: st
 
 def _class_indices(y: Any, classes: int, op: str) -> Array:
     """Labels as a flat array of indices that are known to be in range."""
-    array = y._array if isinstance(y, Value) else y
-    indices = array.reshape(-1).astype(np.intp)
+    labels: Array = (y._array if isinstance(y, Value) else y).reshape(-1)
+    indices = labels.astype(np.intp)
     # Seen as unsigned, a negative index is a huge one: one comparison finds both kinds.
     if indices.size and indices.view(np.uintp).max() >= classes:
         row = int(((indices < 0) | (indices >= classes)).argmax())
-        hint = (
-            "; are the labels counted from 1?"
-            if indices.max() == classes and indices.min() > 0
-            else ""
-        )
+        from_one = indices.max() == classes and indices.min() > 0
         raise IndexError(
-            f"{op}: target[{row}] is {indices[row]}; wanted a class from 0 to {classes - 1} "
-            f"for logits with {classes} classes{hint}"
+            f"{op}: target[{row}] is {labels[row]}; wanted a class from 0 to {classes - 1} for logits "
+            f"with {classes} classes{'; are the labels counted from 1?' if from_one else ''}"
         )
     return indices
