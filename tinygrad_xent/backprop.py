@@ -147,8 +147,8 @@ def _sum_of_rows(rows: Array) -> Array:
     NumPy's own sum adds row after row: a million rows in float32 lose the third digit. A product
     with ones is faster and good for a batch; for more rows the sum is kept in float64.
     """
-    many = len(rows) > 1024
-    total: Array = rows.sum(axis=0, dtype=np.float64) if many else _ones(len(rows), rows.dtype) @ rows
+    n = len(rows)
+    total: Array = rows.sum(axis=0, dtype=np.float64) if n > 1024 else _ones(n, rows.dtype) @ rows
     return total
 
 

@@ -192,7 +192,7 @@ def unfused_cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") 
     return mean(losses) if reduction == "mean" else sum(losses)
 
 
-def _named(name: str, x: Any) -> Any:
+def _named(name: str | None, x: Any) -> Any:
     """The same value with the name that a drawing should give it."""
     if isinstance(x, Value):
         x.name = name
@@ -240,7 +240,8 @@ def _prepared(
         p = p if labels else reshape(moveaxis(p, axis, -1), (-1, classes))
     if labels:
         p = _class_indices(p, classes, op)
-        p = z.wrap(p) if isinstance(z, Value) else p  # drawn as the other inputs are
+        if isinstance(z, Value):  # drawn as the other inputs are
+            p = _named(getattr(target, "name", None), z.wrap(p))
     return z, p, outer
 
 
@@ -272,7 +273,8 @@ def _class_indices(y: Any, classes: int, op: str) -> Array:
         row = int(((indices < 0) | (indices >= classes)).argmax())
         from_one = indices.max() == classes and indices.min() > 0
         raise IndexError(
-            f"{op}: target[{row}] is {labels[row]}; wanted a class from 0 to {classes - 1} for logits "
-            f"with {classes} classes{'; are the labels counted from 1?' if from_one else ''}"
+            f"{op}: target[{row}] is {labels[row]}; wanted a class from 0 to {classes - 1} for "
+            f"logits with {classes} classes"
+            + ("; are the labels counted from 1?" if from_one else "")
         )
     return indices
