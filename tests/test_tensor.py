@@ -213,6 +213,45 @@ def test_views_do_not_let_writes_through():
     np.testing.assert_array_equal(cut.numpy(), [100.0, 2.0])
 
 
+def test_detached_tensors_share_nothing_that_can_be_written_into():
+    w = leaf(1.0, 2.0)
+    cut = w.detach()
+    w.data[0] = 50.0
+    np.testing.assert_array_equal(cut.numpy(), [1.0, 2.0])
+    mine = w.data
+    cut = w.detach()
+    loss = (cut * w).sum()
+    mine[:] = 100.0
+    loss.backward()
+    np.testing.assert_array_equal(w.grad, [50.0, 2.0])
+
+
+def test_an_array_that_was_assigned_may_be_written_into():
+    w, a = leaf(1.0, 2.0), np.array([3.0, 4.0])
+    w.data = a
+    loss = square_loss(w)
+    a[:] = 100.0
+    loss.backward()
+    np.testing.assert_array_equal(w.grad, [6.0, 8.0])
+
+
+def test_in_place_arithmetic_on_data_keeps_the_array_that_was_handed_out():
+    w = leaf(1.0, 2.0)
+    mine = w.data
+    w.data -= 1.0
+    np.testing.assert_array_equal(mine, [0.0, 1.0])
+    assert w.data is mine
+
+
+def test_labels_are_copied_for_the_second_derivative_too():
+    z, labels = leaf([[1.0, 2.0, 3.0]]), np.array([1])
+    loss = tx.cross_entropy(z, labels)
+    labels[0] = 2
+    (g,) = tx.grad(loss, z, create_graph=True)
+    q = np.exp([1.0, 2, 3]) / np.exp([1.0, 2, 3]).sum()
+    np.testing.assert_allclose(g.numpy(), [q - np.array([0.0, 1.0, 0.0])])
+
+
 def test_one_leafs_grad_is_not_anothers():
     a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
     (a + b).sum().backward()

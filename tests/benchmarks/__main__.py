@@ -24,7 +24,7 @@ def main() -> None:
     _print_facts(entrants)
     rounds = QUICK if options.quick else options.rounds
     print(f"\nOne training step (forward, cross-entropy, backward, SGD), median of {rounds} rounds")
-    print("label checks in all but NumPy by hand; times its cost, and the target for ours\n")
+    print("label checks in all but NumPy by hand; in multiples of its time, ours with the target\n")
     print(f"{'':32}{''.join(f'{name:>16}' for name in entrants)}")
     for size in SIZES:
         if options.size in (None, size.name):
@@ -87,7 +87,7 @@ def _row(size: Size, entrants: Entrants, rounds: int) -> str:
             cells.append(f"{1e6 * time:.0f} µs")
         elif name in OURS:
             verdict = "ok" if ratio <= size.target else "over"
-            cells.append(f"{ratio:.2f} ≤ {size.target} {verdict:>4}")
+            cells.append(f"{ratio:.2f} / {size.target} {verdict:>4}")
         else:
             cells.append(f"{ratio:.2f}")
     return f"{size!s:32}{''.join(f'{cell:>16}' for cell in cells)}"

@@ -71,7 +71,7 @@ def torch(task: Problem) -> Contestant:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return loss
+        return loss.detach()
 
     return Contestant(step, lambda: [p.detach().numpy().T for p in model.parameters()])
 
