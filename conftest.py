@@ -1,0 +1,46 @@
+"""Run what README, docs and docstrings show: each example is a test, its output the real one."""
+
+import os
+import tempfile
+from doctest import ELLIPSIS
+from pathlib import Path
+from typing import Any
+
+from sybil import Sybil
+from sybil.document import PythonDocStringDocument
+from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.rest import DocTestParser
+from sybil.sybil import SybilCollection
+
+ROOT = str(Path(__file__).parent)
+
+
+def in_a_folder_of_its_own(namespace: dict[str, Any]) -> None:
+    """Examples may write files; they write them where nobody looks."""
+    namespace["_home"] = os.getcwd()
+    namespace["_folder"] = tempfile.TemporaryDirectory()
+    os.chdir(namespace["_folder"].name)
+
+
+def back_home(namespace: dict[str, Any]) -> None:
+    """Undo `in_a_folder_of_its_own`."""
+    os.chdir(namespace["_home"])
+    namespace["_folder"].cleanup()
+
+
+pages = Sybil(
+    parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)],
+    path=ROOT,
+    patterns=["README.md", "docs/*.md"],
+    setup=in_a_folder_of_its_own,
+    teardown=back_home,
+)
+docstrings = Sybil(
+    parsers=[DocTestParser(optionflags=ELLIPSIS)],
+    path=ROOT,
+    patterns=["tinygrad_xent/*.py", "tinygrad_xent/**/*.py"],
+    document_types={".py": PythonDocStringDocument},
+    setup=in_a_folder_of_its_own,
+    teardown=back_home,
+)
+pytest_collect_file = SybilCollection([pages, docstrings]).pytest()
