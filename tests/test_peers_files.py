@@ -49,5 +49,5 @@ def test_a_dtype_that_numpy_does_not_have_is_refused(tmp_path):
     path = tmp_path / "half.safetensors"
     safetensors_torch.save_file(torch.nn.Linear(4, 3).bfloat16().state_dict(), path)
     model = tx.nn.Linear(4, 3)
-    with pytest.raises(tx.ModelError, match="half.safetensors"):
+    with pytest.raises(tx.ModelError, match=r"half\.safetensors"):
         tx.load(model, path)

@@ -135,14 +135,14 @@ def fit(
             # What overflows here is reported once, by _must_be_finite.
             with np.errstate(all="ignore"):
                 if epoch == 0:
-                    loss, accuracy, _ = evaluate(model, x, y)
+                    loss, accuracy, _ = _evaluate(model, x, y)
                     _must_be_finite(np.asarray(loss), "the loss", "before training", optimizer)
                 else:
                     batched = batches(x, y, batch_size, rng)
                     loss, accuracy = _train_one_epoch(model, optimizer, batched, epoch)
                 row = Epoch(epoch, loss, accuracy)
                 if held_out is not None:
-                    result = evaluate(model, *held_out)
+                    result = _evaluate(model, *held_out)
                     row = row._replace(test_loss=result.loss, test_accuracy=result.accuracy)
             history.append(row)
             show(row)
@@ -193,7 +193,11 @@ def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) ->
     >>> round(tx.evaluate(guess, np.zeros((8, 2)), np.zeros(8, int)).loss, 4)   # log 4
     1.3863
     """
-    x, y = _rows(x if y is None else (x, y), model, "evaluate")
+    return _evaluate(model, *_rows(x if y is None else (x, y), model, "evaluate"), batch_size)
+
+
+def _evaluate(model: Module, x: Array, y: Array, batch_size: int = 4096) -> Evaluation:
+    """The same for rows that have been checked."""
     loss, predicted = 0.0, []
     with no_grad():
         for rows, labels in batches(x, y, batch_size, None):
