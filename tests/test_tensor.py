@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import pickle
 import threading
 
 import numpy as np
@@ -83,6 +84,8 @@ FLOAT32 = np.array([1.5, 2.0], np.float32)
         lambda t: np.arange(2) * t,
         lambda t: t * np.array([True, False]),
         lambda t: t * [1, 2],
+        lambda t: [1.5, 2.5] * t,
+        lambda t: tx.linear([[1.0, 2.0]], tx.Tensor(np.ones((2, 2), "f4")) * t),
         lambda t: t * tx.Tensor(np.arange(2)),
         lambda t: t * True,
         lambda t: tx.cross_entropy(t.reshape(1, 2), np.array([1], np.uint8)),
@@ -479,9 +482,27 @@ def test_shape_errors_name_both_shapes():
         leaf(1.0, 2.0) + np.ones(3)
 
 
-def test_shallow_copies_are_not_entangled():
-    w = leaf(1.0, 2.0)
-    loss = square_loss(w)
-    other = copy.copy(loss)
-    other.backward()
-    np.testing.assert_array_equal(w.grad, [2.0, 4.0])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))]
+)
+def test_copies_are_leaves_of_their_own(copied):
+    x = leaf(1.0, 2.0)
+    x.name = "x"
+    x.grad = np.array([5.0, 5.0])
+    y = copied(x)
+    assert (y.name, y.requires_grad, type(y)) == ("x", True, tx.Tensor)
+    np.testing.assert_array_equal(y.grad, [5.0, 5.0])
+    x.grad = y.grad = None
+    y.data[0] = 10.0
+    (2 * x + 3 * x * y).sum().backward()
+    np.testing.assert_array_equal(x.grad, [32.0, 8.0])
+    np.testing.assert_array_equal(y.grad, [3.0, 6.0])
+    result = copied(x * y)
+    assert (result.op, result.inputs, result.requires_grad) == (None, (), False)
+
+
+def test_deep_graphs_can_be_copied_and_pickled():
+    x = y = leaf(1.0)
+    for _ in range(20_000):
+        y = y + x
+    assert pickle.loads(pickle.dumps(y)).item() == copy.deepcopy(y).item() == 20_001

@@ -98,9 +98,22 @@ def save(model: Module, path: PathLike, *, metadata: Mapping[str, Any] | None = 
         about["architecture"] = json.dumps(architecture)
     # Not ascontiguousarray, which gives 0-d arrays an axis.
     arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
-    content = _safetensors().numpy.save(arrays, about)
+    content = _with_sorted_header(_safetensors().numpy.save(arrays, about))
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same file with its header in order: safetensors writes metadata in a random one.
+
+    A file is the length of its header (8 bytes), the header (JSON, padded with blanks to a multiple
+    of 8) and the arrays. Sorted, the same model gives the same bytes.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
+    text = header.encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def load(model: Module, path: PathLike) -> None:

@@ -213,7 +213,7 @@ def _with_constants(
             if isinstance(a, (bool, int, float)) and not isinstance(a, np.generic):
                 result.append(a)
                 continue
-            array = np.asarray(a) if isinstance(a, (list, tuple)) else a
+            array = _from_list(a, dtypes, op) if isinstance(a, (list, tuple)) else a
             if getattr(array, "ndim", None) is None:
                 got = type(a).__name__
                 raise TypeError(f"{op.name}: got a {got}, wanted a Tensor, an array or a number")
@@ -228,3 +228,10 @@ def _with_constants(
             raise TypeError(f"{op.name}: got dtype {array.dtype}, wanted real numbers")
         result.append(array)
     return result
+
+
+def _from_list(numbers: Any, dtypes: list[Any], op: Op) -> Any:
+    """A list as an array: weak like the numbers in it, so of the Tensor's dtype."""
+    array = np.asarray(numbers)
+    weak = dtypes and array.dtype.kind in "biuf" and not op.keeps_integers
+    return array.astype(dtypes[0]) if weak else array

@@ -101,6 +101,11 @@ class Value:
         value._fill(array, needs_grad)
         return value
 
+    def __reduce__(self) -> Any:
+        """Leave the graph behind: a copy is a leaf with a number of its own."""
+        needs_grad = self._needs_grad and self.op is None
+        return _restored, (type(self), self._array.copy(), needs_grad, self._grad, self.name)
+
     def _array_for_graph(self) -> Array:
         """The array as the graph may rely on it: a copy if the user may write into the original."""
         if self._holder == USER:
@@ -120,6 +125,15 @@ class Value:
         """Take another array, which nobody else holds; a graph keeps the one it recorded."""
         self._array = array
         self._holder = NOBODY
+
+
+def _restored(
+    cls: type[Value], array: Array, needs_grad: bool, grad: Array | None, name: str | None
+) -> Value:
+    """What `Value.__reduce__` described."""
+    value: Value = cls.wrap(array, needs_grad)
+    value._grad, value.name = grad, name
+    return value
 
 
 def is_grad_enabled() -> bool:

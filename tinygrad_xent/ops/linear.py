@@ -87,6 +87,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     ValueError
         If the sizes do not fit, naming both shapes.
     """
+    if isinstance(x, (list, tuple)):
+        x = np.asarray(x, weight.dtype)
     if bias is None:
         return matmul(x, weight)
     if x.ndim != 2:
