@@ -8,6 +8,3 @@ html_theme = "furo"
 html_title = "tinygrad_xent"
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
-# Examples with ">>>" in a python fence are sessions, not programs.
-highlight_language = "pycon"
-suppress_warnings = ["misc.highlighting_failure"]

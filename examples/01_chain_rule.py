@@ -45,6 +45,11 @@ def walk() -> None:
     print(f"backprop:                dy/dw = {w.grad:g},       dy/db = {b.grad:g}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Both."""
     used_twice()
     walk()
+
+
+if __name__ == "__main__":
+    main()

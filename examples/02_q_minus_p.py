@@ -28,7 +28,9 @@ def one_row() -> None:
     for k, name in enumerate(NAMES):
         row = f"{name:>5} {logits[0, k]:>6.1f} {q[k]:>8.4f} {p[k]:>3.0f} {q[k] - p[k]:>9.4f}"
         print(f"{row} {gradients[0][k]:>9.4f} {gradients[1][k]:>9.4f}")
-    print(f"{'sum':>5} {'':>6} {q.sum():>8.4f} {p.sum():>3.0f} {abs((q - p).sum()):>9.4f}")
+    sums = [abs(row.sum()) for row in (q - p, *gradients)]  # 0, so without the sign of -0
+    zeros = " ".join(f"{total:>9.4f}" for total in sums)
+    print(f"{'sum':>5} {'':>6} {q.sum():>8.4f} {p.sum():>3.0f} {zeros}")
     print(f"largest difference from q - p: {max(abs(g - (q - p)).max() for g in gradients):.1e}\n")
 
 
@@ -52,7 +54,12 @@ def extreme() -> None:
         print(f"z = (1000, 0, -1000), {name:>7}: loss {loss.item():>6g}, gradient {z.grad[0]}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """One row, a batch, and the extreme."""
     one_row()
     a_batch()
     extreme()
+
+
+if __name__ == "__main__":
+    main()

@@ -41,9 +41,14 @@ def in_one_line(train: tx.data.Dataset, test: tx.data.Dataset) -> None:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Train twice, and look at what is confused most."""
     train, test = tx.data.load("digits").split(test=0.2, seed=0)
     model = by_hand(train, test)
     in_one_line(train, test)
     label, taken_for, times = tx.evaluate(model, test).worst_pair()
     print(f"the worst confusion: {label} taken for {taken_for}, {times} times")
+
+
+if __name__ == "__main__":
+    main()

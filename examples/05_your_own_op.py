@@ -57,7 +57,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
     path = folder / "softplus.svg"
     tx.make_dot(loss).save(path)
-    print(f"drew {path.name}, {path.stat().st_size // 1000} KB")
+    print(f"drew {path}")
 
     try:
         tx.check_gradients(lambda x: tx.apply(Wrong(), x), x)

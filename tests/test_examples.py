@@ -13,21 +13,31 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory):
+def folder(tmp_path_factory):
+    """The folder that every example is told to write to."""
+    return tmp_path_factory.mktemp("written")
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory, folder):
     """What an example prints, on a console of few letters, with warnings as errors."""
     texts = {}
 
     def run(name):
         if name not in texts:
             (path,) = [p for p in EXAMPLES if p.name == name]
+            cwd = tmp_path_factory.mktemp("example")
+            few_letters = {"PYTHONWARNINGS": "error", "PYTHONIOENCODING": "cp1252:strict"}
             done = subprocess.run(
-                [sys.executable, "-W", "error", str(path)],
-                cwd=tmp_path_factory.mktemp("example"),
+                [sys.executable, str(path), str(folder)],
+                cwd=cwd,
                 capture_output=True,
-                env={**os.environ, "PYTHONIOENCODING": "cp1252:strict"},
+                env={**os.environ, **few_letters},
                 timeout=60,
             )
             assert done.returncode == 0, done.stderr.decode("cp1252")
+            assert not done.stderr
+            assert not list(cwd.iterdir()), "an example writes only where it is told to"
             texts[name] = done.stdout.decode("cp1252").replace("\r\n", "\n")
         return texts[name]
 
@@ -59,6 +69,7 @@ def test_q_minus_p(printed):
     for name, qk, pk in zip(("cat", "dog", "owl"), q, (0, 1, 0), strict=True):
         d = f"{qk - pk:.4f}"
         assert re.search(rf"{name} .* {qk:.4f} +{pk} +{d} +{d} +{d}$", text, re.M)
+    assert re.search(r"sum +1\.0000 +1( +0\.0000){3}$", text, re.M)
     quarter = " ".join(f"{v:.4f}" for v in (q - [0, 1, 0]) / 4)
     assert re.search(r"mean: .*\[ ?" + quarter.replace(" ", " +"), text)
     assert re.search(r"unfused: loss +inf, gradient \[nan nan nan\]", text)
@@ -74,11 +85,17 @@ def test_train_digits(printed):
 
 
 def test_curvature(printed):
-    errors = [float(e) for e in re.findall(r": +([\d.]+e-\d+)$", printed("04_curvature.py"), re.M)]
+    text = printed("04_curvature.py")
+    errors = [float(e) for e in re.findall(r": +([\d.]+e-\d+)$", text, re.M)]
     assert [e < limit for e, limit in zip(errors, (1e-15, 1e-8, 2e-3), strict=True)] == [True] * 3
+    e = np.exp([2.0, 1.0, -0.1])
+    q = e / e.sum()
+    wanted = [[q[i] * ((i == j) - q[j]) for j in range(3)] for i in range(3)]
+    assert str(np.round(wanted, 4)) in text
+    assert float(re.search(r"rows sum to 0 \(within ([^)]+)\)", text)[1]) < 1e-15
 
 
-def test_your_own_op(printed):
+def test_your_own_op(printed, folder):
     text = printed("05_your_own_op.py")
     assert f"[{np.log1p(np.exp(-2)):.4f} " in text
     assert re.search(r"6 derivatives checked to order 2, largest error \de-(09|1\d)", text)
@@ -86,3 +103,6 @@ def test_your_own_op(printed):
     x = np.array([-2.0, 0.5, 3.0])
     wanted = np.logaddexp(0, x) + x / (1 + np.exp(-x))
     assert str(wanted.round(4)) in text
+    drawing = (folder / "softplus.svg").read_text(encoding="utf-8")
+    assert "softplus" in drawing
+    assert "sigmoid(x)" in drawing

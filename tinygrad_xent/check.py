@@ -142,6 +142,9 @@ def _comparisons(scalar: Function, arrays: Sequence[Array], step: float) -> Any:
     """One by one: (argument, position, derivative by the rule, by finite differences)."""
     leaves = [Tensor(a, requires_grad=True) for a in arrays]
     output = scalar(*leaves)
+    for i, (leaf, a) in enumerate(zip(leaves, arrays, strict=True)):
+        if not np.array_equal(leaf._array, a, equal_nan=True):
+            raise AssertionError(f"check_gradients: a forward or a rule writes into argument {i}")
     if output.requires_grad:
         rules = grad(output, leaves, allow_unused=True)
     else:

@@ -24,6 +24,7 @@ computes that gradient; given Tensors it records one, which can be differentiate
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
@@ -108,8 +109,7 @@ class Op:
     def formula(self, i: int | None = None) -> str:
         """The formula of the rule for input number i, or of `forward`."""
         function: Any = type(self).forward if i is None else self.rules[0 if self.variadic else i]
-        text: str = function.formula
-        return text.format_map(vars(self))
+        return re.sub(r"\{(\w+)\}", lambda m: str(getattr(self, m[1], m[0])), function.formula)
 
 
 def not_differentiable(what: str) -> Rule:
@@ -185,7 +185,7 @@ def apply(op: Op, *inputs: Any) -> Any:
         arrays = _with_constants(op, inputs, arrays, recording)
 
     y = op.forward(*arrays)
-    if isinstance(y, np.generic):  # NumPy turns 0-d results into scalars
+    if isinstance(y, (np.generic, float, int)):  # NumPy turns 0-d results into scalars
         y = np.asarray(y)
     kind = type(first)
     result = kind.__new__(kind)
