@@ -95,6 +95,21 @@ def test_functions_that_do_not_depend_on_their_argument():
     assert tx.check_gradients(lambda x: x * 2.0, X, order=2).largest_error < 1e-8
 
 
+def test_a_forward_that_writes_into_its_input_is_caught():
+    class Spoiler(Op):
+        @formula("2 x, in place")
+        def forward(self, x):
+            x *= 2
+            return x + 0.0
+
+        @formula("2 ḡ")
+        def vjp_x(self, g, y, x):
+            return g * 2
+
+    with pytest.raises(AssertionError, match="writes into argument 0"):
+        tx.check_gradients(lambda x: apply(Spoiler(), x), X, order=1)
+
+
 def test_inputs_are_left_alone():
     x = tx.Tensor(np.array([1.0, 2.0], np.float32), requires_grad=True)
     tx.check_gradients(tx.exp, x)

@@ -236,6 +236,28 @@ def test_duplicating_the_batch_changes_no_mean_and_halves_each_rows_gradient():
     np.testing.assert_allclose(two.grad[:4] * 2, one.grad, rtol=1e-14)
 
 
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("order", ["C", "F", "strided", "reversed"])
+def test_any_memory_order_of_logits_and_target(order, soft):
+    rng = np.random.default_rng(0)
+    z0, y = rng.standard_normal((5, 4)), rng.integers(0, 4, 5)
+    p0 = rng.dirichlet(np.ones(4), 5) if soft else np.eye(4)[y]
+    lay = {
+        "C": np.ascontiguousarray,
+        "F": np.asfortranarray,
+        "strided": lambda a: np.repeat(np.repeat(a, 2, 0), 3, 1)[::2, ::3],
+        "reversed": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+    }[order]
+    wanted = -(p0 * special.log_softmax(z0, axis=1)).sum(axis=1).mean()
+    for f in (tx.cross_entropy, tx.unfused_cross_entropy):
+        z = leaf(0 * z0)
+        z._rebind(lay(z0))
+        loss = f(z, lay(p0) if soft else y)
+        loss.backward()
+        assert loss.item() == pytest.approx(wanted, rel=1e-13)
+        np.testing.assert_allclose(z.grad, (special.softmax(z0, axis=1) - p0) / 5, atol=1e-16)
+
+
 def test_non_contiguous_logits():
     z0 = np.random.default_rng(0).standard_normal((3, 8))
     z = leaf(z0.T)

@@ -100,6 +100,29 @@ def test_a_rule_that_returns_the_wrong_shape_is_named(shape):
         y.backward(np.ones((2, 3)))
 
 
+@pytest.mark.parametrize("result", [None, 1.0])
+def test_a_rule_that_returns_no_array_is_named(result):
+    x = tx.Tensor(np.ones((2, 3)), requires_grad=True)
+    with pytest.raises(TypeError, match=r"made\.vjp_x: returned a \w+, wanted an array"):
+        tx.apply(bad_op(result)(), x).backward(np.ones((2, 3)))
+
+
+def test_a_forward_may_return_a_python_number():
+    total = formula("sum")(lambda self, x: float(x.sum()))
+    x = tx.Tensor(np.ones(3), requires_grad=True)
+    y = tx.apply(make(forward=total, vjp_x=formula("ḡ")(lambda s, g, y, x: g * (x * 0 + 1)))(), x)
+    assert (y.shape, y.dtype) == ((), np.float64)
+    y.backward()
+    np.testing.assert_array_equal(x.grad, np.ones(3))
+
+
+def test_formulas_show_attributes_of_instance_and_class_and_keep_other_braces():
+    text = formula("{axis} {k} {x > 0} {nothing}")(lambda self, x: x * 1.0)
+    op = make(forward=text, vjp_x=vjp_x, k=3)()
+    op.axis = (0, 1)
+    assert op.formula() == "(0, 1) 3 {x > 0} {nothing}"
+
+
 def test_a_rule_that_returns_another_dtype_is_cast_to_the_arguments():
     x = tx.Tensor(np.ones(3, np.float32), requires_grad=True)
     tx.apply(bad_op(np.ones(3))(), x).backward(np.ones(3))

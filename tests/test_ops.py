@@ -93,16 +93,26 @@ def test_arrays_and_tensors_read_the_same_gradient_from_a_rule(case: Case):
 
 
 @EACH_CASE
-def test_non_contiguous_and_read_only_inputs(case: Case):
-    def awkward(a):
-        wide = np.repeat(a[..., None], 2, axis=-1)[..., 0]
-        wide.flags.writeable = False
-        return wide
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_memory_order_and_read_only_inputs(case: Case, order):
+    """Tensors of awkward arrays: value and gradients are those of plain ones."""
 
-    arrays = [awkward(a) for a in case.arrays]
-    np.testing.assert_array_equal(
-        case.f(*map(tx.Tensor, arrays)).numpy(), case.f(*map(tx.Tensor, case.arrays)).numpy()
-    )
+    def awkward(a):
+        wide = np.repeat(np.asarray(a, order=order)[..., None], 2, axis=-1)[..., 0]
+        copy = np.array(a, order=order) if order == "F" else wide
+        copy.flags.writeable = False
+        return copy
+
+    results = []
+    for prepare in (np.array, awkward):
+        tensors = [tx.Tensor(a, requires_grad=a.dtype.kind == "f") for a in case.arrays]
+        for t, a in zip(tensors, case.arrays, strict=True):
+            t._rebind(prepare(a))
+        y = case.f(*tensors)
+        y.backward(normal(*y.shape, seed=7))
+        results.append([y.numpy(), *(t.grad for t in tensors if t.requires_grad)])
+    for plain, other in zip(*results, strict=True):
+        np.testing.assert_allclose(other, plain, rtol=1e-13, atol=1e-14)
 
 
 BROADCASTING = [case for case in CASES if case.broadcasts and case.name != "Where"]

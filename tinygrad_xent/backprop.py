@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from .value import Array, Value, enable_grad, no_grad
 
 V = TypeVar("V", bound=Value)
 NO_AXES: tuple[int, ...] = ()
+NUMBER = attrgetter("number")
 
 
 class Step(NamedTuple):
@@ -38,14 +40,15 @@ def order(*roots: Value) -> list[Any]:
     An op's result is newer than its inputs, so this is a topological order: when the walk comes to
     a value, everything that was made of it is done, and its gradient is complete.
     """
-    found = {root.number: root for root in roots}
-    stack = list(found.values())
-    while stack:
-        for x in stack.pop().inputs:
+    values = list({root.number: root for root in roots}.values())
+    found = {value.number for value in values}
+    for value in values:  # which grows meanwhile
+        for x in value.inputs:
             if isinstance(x, Value) and x.number not in found:
-                found[x.number] = x
-                stack.append(x)
-    return [found[number] for number in sorted(found, reverse=True)]
+                found.add(x.number)
+                values.append(x)
+    values.sort(key=NUMBER, reverse=True)
+    return values
 
 
 def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) -> Iterator[Step]:
@@ -60,28 +63,30 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
     as_values = isinstance(gradient, Value)
     new = tuple.__new__  # half the cost of calling Step
     gradients = {root.number: gradient}
+    take = gradients.pop
     for value in values:
-        g = gradients.pop(value.number, None)
+        g = take(value.number, None)
         if g is None:
             continue
         sent: list[tuple[int, Any, Any, tuple[int, ...]]] = []
         op = value.op
         if op is not None:
-            recorded = _recorded_values(value) if as_values else value.recorded
+            arrays, rules = value.recorded, op.rules
+            recorded = _recorded_values(value) if as_values else arrays
             for i, x in enumerate(value.inputs):
                 if not (isinstance(x, Value) and x._needs_grad) or (
-                    wanted and x.number not in wanted
+                    wanted is not None and x.number not in wanted
                 ):
                     continue
-                raw = op.vjp(i, g, *recorded) if op.variadic else op.rules[i](op, g, *recorded)
-                array = value.recorded[i + 1]
-                if raw.shape == array.shape and raw.dtype == array.dtype:
+                raw = op.vjp(i, g, *recorded) if op.variadic else rules[i](op, g, *recorded)
+                array = arrays[i + 1]
+                if getattr(raw, "shape", None) == array.shape and raw.dtype is array.dtype:
                     term, summed = raw, NO_AXES
                 else:
                     term, summed = _fit(raw, array, op, i)
                 sent.append((i, term, raw, summed))
-                before = gradients.get(x.number)
-                gradients[x.number] = term if before is None else before + term
+                number = x.number
+                gradients[number] = gradients[number] + term if number in gradients else term
         yield new(Step, (value, g, sent))
 
 
@@ -122,13 +127,13 @@ def _called(value: Value) -> str:
 
 def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
     """A rule's result in the shape and dtype of its input: broadcasting is undone here only."""
+    if not hasattr(raw, "shape"):
+        got = type(raw).__name__
+        raise TypeError(f"{op.name}.vjp_{op.argument(i)}: returned a {got}, wanted an array")
     shape = array.shape
     extra = len(raw.shape) - len(shape)
-    if extra > 0 and raw.shape[extra:] == shape and type(raw) is np.ndarray:
-        rows = raw if extra == 1 == len(shape) else raw.reshape(-1 if array.size else 0, array.size)
-        return _sum_of_rows(rows).reshape(shape).astype(array.dtype, copy=False), tuple(
-            range(extra)
-        )
+    if extra == 1 and raw.shape[1:] == shape and type(raw) is np.ndarray:
+        return _sum_of_rows(raw, array.dtype), (0,)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, raw.shape[extra:], strict=True)):
         raise ValueError(
             f"{op.name}.vjp_{op.argument(i)}: returned shape {raw.shape}, wanted {shape}, "
@@ -141,15 +146,17 @@ def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
     return (raw if raw.dtype == array.dtype else raw.astype(array.dtype)), summed
 
 
-def _sum_of_rows(rows: Array) -> Array:
-    """The sum over the first axis of (n, d), quickly and with its digits.
+def _sum_of_rows(rows: Array, dtype: Any) -> Array:
+    """The sum over the first axis, quickly and with its digits.
 
     NumPy's own sum adds row after row: a million rows in float32 lose the third digit. A product
     with ones is faster and good for a batch; for more rows the sum is kept in float64.
     """
     n = len(rows)
-    total: Array = rows.sum(axis=0, dtype=np.float64) if n > 1024 else _ones(n, rows.dtype) @ rows
-    return total
+    if n > 1024 or rows.ndim > 2:
+        return np.asarray(rows.sum(axis=0, dtype=np.float64)).astype(dtype)
+    total: Array = _ones(n, rows.dtype).dot(rows)
+    return np.asarray(total, dtype)
 
 
 @functools.lru_cache(maxsize=64)
@@ -171,7 +178,7 @@ def _seed(root: Value, gradient: Any, caller: str) -> Array:
                 f"{caller}: {_called(root)} is not a scalar; take .sum() or .mean() first, or pass "
                 f"gradient=, an array of shape {shape}: what each element is worth"
             )
-        return np.ones(shape, dtype)
+        return np.array(1, dtype).reshape(shape)  # NumPy's ones() takes twice as long
     seed = np.array(gradient._array if isinstance(gradient, Value) else gradient, dtype)
     if seed.shape != shape:
         raise ValueError(

@@ -201,11 +201,10 @@ def _with_constants(
 ) -> list[Any]:
     """The arrays again, with those of constants as `forward` should see them.
 
-    Numbers are weak, as Python's are: they take the dtype of what they meet. So do integer arrays
-    in arithmetic (NumPy would turn int64 * float32 into float64). An array that the user passed in
-    is copied if it is recorded, because the user may write into it before backward.
+    Numbers are weak, as Python's are: they take the dtype of what they meet. So do lists, and in
+    arithmetic integer arrays (NumPy would turn int64 * float32 into float64). An array that the
+    user passed in is copied if it is recorded, because the user may write into it before backward.
     """
-    dtypes = [x._array.dtype for x in inputs if isinstance(x, Value) and x._array.dtype.kind == "f"]
     result = []
     for x, a in zip(inputs, arrays, strict=True):
         array = a
@@ -213,25 +212,29 @@ def _with_constants(
             if isinstance(a, (bool, int, float)) and not isinstance(a, np.generic):
                 result.append(a)
                 continue
-            array = _from_list(a, dtypes, op) if isinstance(a, (list, tuple)) else a
+            is_list = isinstance(a, (list, tuple))
+            array = np.asarray(a) if is_list else a
             if getattr(array, "ndim", None) is None:
                 got = type(a).__name__
                 raise TypeError(f"{op.name}: got a {got}, wanted a Tensor, an array or a number")
             if array.ndim == 0 and not op.keeps_integers:
                 result.append(array.item())
                 continue
-            if recording:
+            if is_list:
+                array = _in_the_dtype_of_a_value(array, inputs, op)
+            elif recording:
                 array = array.copy()
-        if array.dtype.kind in "biu" and dtypes and not op.keeps_integers:
-            array = array.astype(dtypes[0])
-        elif array.dtype.kind not in "biuf":
+        kind = array.dtype.kind
+        if kind not in "biuf":
             raise TypeError(f"{op.name}: got dtype {array.dtype}, wanted real numbers")
-        result.append(array)
+        result.append(array if kind == "f" else _in_the_dtype_of_a_value(array, inputs, op))
     return result
 
 
-def _from_list(numbers: Any, dtypes: list[Any], op: Op) -> Any:
-    """A list as an array: weak like the numbers in it, so of the Tensor's dtype."""
-    array = np.asarray(numbers)
-    weak = dtypes and array.dtype.kind in "biuf" and not op.keeps_integers
-    return array.astype(dtypes[0]) if weak else array
+def _in_the_dtype_of_a_value(array: Any, inputs: tuple[Any, ...], op: Op) -> Any:
+    """A weak array in the dtype of the first floating Value beside it; labels as they are."""
+    if array.dtype.kind in "biuf" and not op.keeps_integers:
+        for x in inputs:
+            if isinstance(x, Value) and x._array.dtype.kind == "f":
+                return array.astype(x._array.dtype)
+    return array

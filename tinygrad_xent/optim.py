@@ -105,8 +105,9 @@ class SGD(Optimizer):
             v = g.copy() if v is None else self.momentum * v + (1 - self.dampening) * g
             state["velocity"] = v
             g = g + self.momentum * v if self.nesterov else v
-        # NumPy reuses the product's memory for the sum when it stands on the left.
-        return -float(self.lr) * g + theta
+        moved = -float(self.lr) * g
+        moved += theta  # in the product's memory
+        return moved
 
 
 class Adam(Optimizer):

@@ -133,7 +133,7 @@ class Sequential(Module):
         return x
 
     def __iter__(self) -> Iterator[Module]:
-        return iter([layer for _, layer in self.children()])
+        return (layer for layer in vars(self).values() if isinstance(layer, Module))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -15,10 +15,17 @@ def _transposed(x: Any) -> Any:
     return x.T if x.ndim == 2 else swapaxes(x, -1, -2)
 
 
+def _product(a: Any, b: Any) -> Any:
+    """``a @ b``, for two plain matrices by `dot`: the same BLAS call, half a microsecond sooner."""
+    if type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2:
+        return a.dot(b)
+    return a @ b
+
+
 class Matmul(Op):
     @formula("A B")
     def forward(self, a: Any, b: Any) -> Any:
-        return a @ b
+        return _product(a, b)
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -26,7 +33,7 @@ class Matmul(Op):
             return g[..., None] * b
         if a.ndim == 1:
             return (b @ g[..., None])[..., 0]
-        return g @ _transposed(b)
+        return _product(g, _transposed(b))
 
     @formula("Aᵀ ḡ")
     def vjp_b(self, g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -34,7 +41,7 @@ class Matmul(Op):
             return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
         if b.ndim == 1:
             return (_transposed(a) @ g[..., None])[..., 0]
-        return _transposed(a) @ g
+        return _product(_transposed(a), g)
 
 
 @implements(np.matmul)
@@ -60,17 +67,15 @@ class Linear(Op):
 
     @formula("x W + b")
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
-        y = x @ weight
-        y += bias
-        return y
+        return _product(x, weight) + bias
 
     @formula("ḡ Wᵀ")
     def vjp_x(self, g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
-        return g @ weight.T
+        return _product(g, weight.T)
 
     @formula("xᵀ ḡ")
     def vjp_weight(self, g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
-        return x.T @ g
+        return _product(x.T, g)
 
     @formula("ḡ")
     def vjp_bias(self, g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
@@ -89,10 +94,9 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """
     if isinstance(x, (list, tuple)):
         x = np.asarray(x, weight.dtype)
-    if bias is None:
-        return matmul(x, weight)
-    if x.ndim != 2:
-        return matmul(x, weight) + bias
+    if bias is None or x.ndim != 2:
+        y = matmul(x, weight)
+        return y if bias is None else y + bias
     try:
         return apply(Linear(), x, weight, bias)
     except ValueError as error:
