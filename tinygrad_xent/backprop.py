@@ -164,7 +164,7 @@ def _ones(n: int, dtype: Any) -> Array:
     return np.ones(n, dtype)
 
 
-def _seed(root: Value, gradient: Any, caller: str) -> Array:
+def _seed(root: Value, gradient: Any, caller: str) -> Any:
     """The gradient to start from: as given, or 1 for a scalar."""
     if not root._needs_grad:
         raise RuntimeError(
@@ -178,7 +178,7 @@ def _seed(root: Value, gradient: Any, caller: str) -> Array:
                 f"{caller}: {_called(root)} is not a scalar; take .sum() or .mean() first, or pass "
                 f"gradient=, an array of shape {shape}: what each element is worth"
             )
-        return np.array(1, dtype).reshape(shape)  # NumPy's ones() takes twice as long
+        return dtype.type(1) if not shape else np.ones(shape, dtype)
     seed = np.array(gradient._array if isinstance(gradient, Value) else gradient, dtype)
     if seed.shape != shape:
         raise ValueError(

@@ -34,9 +34,11 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
+        moved = self.moved
         for p, state in zip(self.params, self.state, strict=True):
-            if p._grad is not None:
-                theta = self.moved(p._array, p._grad, state)
+            g = p._grad
+            if g is not None:
+                theta = moved(p._array, g, state)
                 # NumPy turns 0-d results into scalars.
                 p._rebind(np.asarray(theta) if isinstance(theta, np.generic) else theta)
 

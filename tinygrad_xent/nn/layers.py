@@ -129,7 +129,7 @@ class Sequential(Module):
     def forward(self, x: Any) -> Any:
         """Through all layers."""
         for layer in self:
-            x = layer(x)
+            x = layer.forward(x)
         return x
 
     def __iter__(self) -> Iterator[Module]:

@@ -110,7 +110,7 @@ class CrossEntropy(Op):
         q_minus_p = self.saved["q_minus_p"]  # known from forward
         if isinstance(z, Value) or isinstance(p, Value):  # to be differentiated: a function of z, p
             q_minus_p = self.q_minus_p(z, p)
-        return self.each(g, z) * q_minus_p
+        return q_minus_p * self.each(g, z)
 
     @formula("-ḡ log q{per}")
     def vjp_p(self, g: Any, loss: Any, z: Any, p: Any) -> Any:

@@ -129,7 +129,7 @@ class Relu(Op):
 
     @formula("ḡ ⊙ [x > 0]")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return g * (y > 0).astype(g.dtype)  # bool times float would convert bit by bit
+        return g * (y > 0)
 
 
 def relu(x: Any) -> Any:

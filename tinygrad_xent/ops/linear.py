@@ -67,7 +67,8 @@ class Linear(Op):
 
     @formula("x W + b")
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
-        return _product(x, weight) + bias
+        y = _product(x, weight)
+        return np.add(y, bias, out=y if y.dtype == bias.dtype else None)
 
     @formula("ḡ Wᵀ")
     def vjp_x(self, g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
