@@ -18,6 +18,7 @@ from .value import Array, Value, enable_grad, no_grad
 
 V = TypeVar("V", bound=Value)
 NO_AXES: tuple[int, ...] = ()
+FIRST_AXIS = (0,)
 NUMBER = attrgetter("number")
 
 
@@ -71,14 +72,14 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
         sent: list[tuple[int, Any, Any, tuple[int, ...]]] = []
         op = value.op
         if op is not None:
-            arrays, rules = value.recorded, op.rules
+            arrays, rules, variadic = value.recorded, op.rules, op.variadic
             recorded = _recorded_values(value) if as_values else arrays
             for i, x in enumerate(value.inputs):
                 if not (isinstance(x, Value) and x._needs_grad) or (
                     wanted is not None and x.number not in wanted
                 ):
                     continue
-                raw = op.vjp(i, g, *recorded) if op.variadic else rules[i](op, g, *recorded)
+                raw = op.vjp(i, g, *recorded) if variadic else rules[i](op, g, *recorded)
                 array = arrays[i + 1]
                 if getattr(raw, "shape", None) == array.shape and raw.dtype is array.dtype:
                     term, summed = raw, NO_AXES
@@ -127,13 +128,16 @@ def _called(value: Value) -> str:
 
 def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
     """A rule's result in the shape and dtype of its input: broadcasting is undone here only."""
+    shape, dtype = array.shape, array.dtype
+    if type(raw) is np.ndarray and raw.shape[1:] == shape and raw.ndim == 2 and len(raw) <= 1024:
+        # Rows that shared a bias. NumPy's own sum would add row after row; a product with ones is
+        # faster and keeps more digits.
+        total = _ones(len(raw), raw.dtype).dot(raw)
+        return total if total.dtype is dtype else total.astype(dtype), FIRST_AXIS
     if not hasattr(raw, "shape"):
         got = type(raw).__name__
         raise TypeError(f"{op.name}.vjp_{op.argument(i)}: returned a {got}, wanted an array")
-    shape = array.shape
     extra = len(raw.shape) - len(shape)
-    if extra == 1 and raw.shape[1:] == shape and type(raw) is np.ndarray:
-        return _sum_of_rows(raw, array.dtype), (0,)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, raw.shape[extra:], strict=True)):
         raise ValueError(
             f"{op.name}.vjp_{op.argument(i)}: returned shape {raw.shape}, wanted {shape}, "
@@ -141,22 +145,11 @@ def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
         )
     stretched = [k for k, n in enumerate(shape, extra) if n != raw.shape[k]]
     summed = (*range(extra), *stretched)
-    if summed:
+    if summed and type(raw) is np.ndarray:  # a million float32 rows would lose the third digit
+        raw = raw.sum(axis=summed, dtype=np.float64).reshape(shape)
+    elif summed:
         raw = raw.sum(axis=summed).reshape(shape)
-    return (raw if raw.dtype == array.dtype else raw.astype(array.dtype)), summed
-
-
-def _sum_of_rows(rows: Array, dtype: Any) -> Array:
-    """The sum over the first axis, quickly and with its digits.
-
-    NumPy's own sum adds row after row: a million rows in float32 lose the third digit. A product
-    with ones is faster and good for a batch; for more rows the sum is kept in float64.
-    """
-    n = len(rows)
-    if n > 1024 or rows.ndim > 2:
-        return np.asarray(rows.sum(axis=0, dtype=np.float64)).astype(dtype)
-    total: Array = _ones(n, rows.dtype).dot(rows)
-    return np.asarray(total, dtype)
+    return (raw if raw.dtype == dtype else raw.astype(dtype)), summed
 
 
 @functools.lru_cache(maxsize=64)
@@ -242,7 +235,7 @@ def grad(
     seed: Any = _seed(output, gradient, "grad")
     kind = type(output)
     if create_graph:
-        seed = kind.wrap(seed)
+        seed = kind.wrap(np.asarray(seed))
     numbers = {target.number for target in targets}
     with enable_grad() if create_graph else no_grad():
         walk = steps(output, seed, targets)

@@ -35,6 +35,7 @@ from .value import GRAPH, USER, Value, _recording
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
+SCALARS = (np.generic, float, int)  # what NumPy turns 0-d results into
 
 
 def formula(text: str) -> Callable[[F], F]:
@@ -185,7 +186,7 @@ def apply(op: Op, *inputs: Any) -> Any:
         arrays = _with_constants(op, inputs, arrays, recording)
 
     y = op.forward(*arrays)
-    if isinstance(y, (np.generic, float, int)):  # NumPy turns 0-d results into scalars
+    if isinstance(y, SCALARS):
         y = np.asarray(y)
     kind = type(first)
     result = kind.__new__(kind)

@@ -181,9 +181,7 @@ class Tensor(Value):
         """Whether it was made by the user, not by an op that was recorded."""
         return self.op is None
 
-    def backward(self, gradient: Any = None, *, retain_grads: bool = False) -> None:
-        """Add its gradient to the ``.grad`` of every leaf: see `backprop.backward`."""
-        backward(self, gradient, retain_grads=retain_grads)
+    backward = backward
 
     def retain_grad(self) -> None:
         """Let ``backward()`` leave a gradient here too, although this is not a leaf."""

@@ -6,6 +6,7 @@ drawn from p for someone who believed q. Its gradient at the logits is q - p (fo
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -64,9 +65,14 @@ def _below_the_top(z: Array) -> tuple[Array, Array, Array]:
     whatever the order of z, because only then is ``reshape(-1)`` a view to write through.
     """
     rows, classes = z.shape
-    starts = np.arange(0, rows * classes, classes)
+    starts = _row_starts(rows, classes)
     top = starts + z.argmax(axis=1)
     return np.subtract(z, z.reshape(-1)[top].reshape(rows, 1), order="C"), starts, top
+
+
+@functools.lru_cache(maxsize=16)  # a training run asks for the same few again and again
+def _row_starts(rows: int, classes: int) -> Array:
+    return np.arange(0, rows * classes, classes)
 
 
 def _exp_and_sum(d: Array, top: Array) -> tuple[Array, Array, Array]:
@@ -96,14 +102,14 @@ class CrossEntropy(Op):
     @formula("-Σ p log q{per},  q = softmax(z)")
     def forward(self, z: Any, p: Any) -> Any:
         kernel = softmax_xent if p.ndim == 1 else softmax_xent_rows
-        working = z.astype(np.float32) if z.dtype == np.float16 else z  # half precision cannot sum
+        working = z.astype(np.float32) if z.itemsize == 2 else z  # half precision cannot sum
         loss, q_minus_p = kernel(working, p)
         self.saved = {"q_minus_p": q_minus_p}
         if self.reduction == "sum":
             loss = loss.sum()
         elif self.reduction == "mean":
-            loss = loss.sum() / len(loss)
-        return loss if loss.dtype == z.dtype else loss.astype(z.dtype)
+            loss = np.add.reduce(loss) / len(loss)
+        return loss if loss.dtype is z.dtype else loss.astype(z.dtype)
 
     @formula("ḡ (q - p){per}")
     def vjp_z(self, g: Any, loss: Any, z: Any, p: Any) -> Any:
@@ -197,7 +203,7 @@ def unfused_cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") 
     return mean(losses) if reduction == "mean" else sum(losses)
 
 
-def _named(name: str | None, x: Any) -> Any:
+def _named(name: str, x: Any) -> Any:
     """The same value with the name that a drawing should give it."""
     if isinstance(x, Value):
         x.name = name
@@ -246,7 +252,9 @@ def _prepared(
     if labels:
         p = _class_indices(p, classes, op)
         if isinstance(z, Value):  # drawn as the other inputs are
-            p = _named(getattr(target, "name", None), z.wrap(p))
+            p = z.wrap(p)
+            if isinstance(target, Value):
+                p.name = target.name
     return z, p, outer
 
 
