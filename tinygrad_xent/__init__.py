@@ -30,10 +30,11 @@ from .ops import (
     where,
 )
 from .tensor import Tensor
-from .training import evaluate, fit
+from .training import History, evaluate, fit
 from .value import enable_grad, get_default_dtype, is_grad_enabled, no_grad, set_default_dtype
 
 __all__ = [
+    "History",
     "ModelError",
     "Op",
     "Tensor",
