@@ -151,7 +151,7 @@ class Example:
         self.z = model(self.x)
         self.z.name = "z"
         self.z.retain_grad()
-        self.loss = ops.cross_entropy(self.z, np.array([label]))
+        self.loss = ops.cross_entropy(self.z, Tensor(np.array([label]), name="y"))
         self.loss.name = "loss"
         self.loss.backward()
         # The long road, in float64: the fused op is not to be compared with itself.
