@@ -230,6 +230,12 @@ def test_matmul_names_both_shapes(a, b, words):
         tx.Tensor(np.ones(a), requires_grad=True) @ np.ones(b)
 
 
+@pytest.mark.parametrize("number", [2, 2.0, np.float32(2.0)])
+def test_matmul_with_a_number_says_what_to_use(number):
+    with pytest.raises(ValueError, match="use \\* to scale"):
+        tx.Tensor(np.ones((2, 2)), requires_grad=True) @ number
+
+
 def test_linear_names_all_shapes():
     with pytest.raises(ValueError, match="inner sizes 63 and 64 differ"):
         tx.linear(tx.Tensor(np.ones((5, 63))), tx.Tensor(np.ones((64, 32))), tx.Tensor(np.ones(32)))
