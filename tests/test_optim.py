@@ -99,9 +99,11 @@ def test_sgd_with_any_numbers(lr, momentum, dampening, weight_decay, seed):
     assert_follows(lambda p: SGD(p, *options), lambda x, g: sgd_path(x, g, *options), (2,), seed)
 
 
+# Not beta2 near 0: the step is then m / |g|, which jumps where g changes sign, so that a difference
+# in the last bit grows beyond any tolerance in a few steps.
 adams = st.tuples(
     st.floats(0, 0.5),
-    st.tuples(st.floats(0, 0.999), st.floats(0, 0.9999)),
+    st.tuples(st.floats(0, 0.999), st.floats(0.5, 0.9999)),
     st.floats(1e-10, 1e-2),
     st.floats(0, 0.5),
 )
