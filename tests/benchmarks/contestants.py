@@ -41,10 +41,9 @@ def with_modules(task: Problem) -> Contestant:
     for p, start in zip(model.parameters(), task.parameters, strict=True):
         p.data = start
     optimizer = tx.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    x = tx.Tensor(task.x)
 
     def step() -> Any:
-        loss = tx.cross_entropy(model(x), task.y)
+        loss = tx.cross_entropy(model(task.x), task.y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

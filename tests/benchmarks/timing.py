@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from time import perf_counter
 
-# Seconds: long enough that a turn runs in its own caches, as a training loop does, and short
-# against whatever else the machine does.
-TURN = 2e-2
+TURN = 2e-3  # seconds: long against the clock, short against whatever else the machine does
 
 
 def seconds(call: Callable[[], object], times: int) -> float:
