@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +18,6 @@ from .value import Array, Value, enable_grad, no_grad
 V = TypeVar("V", bound=Value)
 NO_AXES: tuple[int, ...] = ()
 FIRST_AXIS = (0,)
-NUMBER = attrgetter("number")
 
 
 class Step(NamedTuple):
@@ -41,15 +39,14 @@ def order(*roots: Value) -> list[Any]:
     An op's result is newer than its inputs, so this is a topological order: when the walk comes to
     a value, everything that was made of it is done, and its gradient is complete.
     """
-    values = list({root.number: root for root in roots}.values())
-    found = {value.number for value in values}
+    found = {root.number: root for root in roots}
+    values = list(found.values())
     for value in values:  # which grows meanwhile
         for x in value.inputs:
             if isinstance(x, Value) and x.number not in found:
-                found.add(x.number)
+                found[x.number] = x
                 values.append(x)
-    values.sort(key=NUMBER, reverse=True)
-    return values
+    return [found[number] for number in sorted(found, reverse=True)]
 
 
 def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) -> Iterator[Step]:

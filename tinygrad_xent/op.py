@@ -35,6 +35,7 @@ from .value import GRAPH, USER, Value, _recording
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
+new = object.__new__
 SCALARS = (np.generic, float, int)  # what NumPy turns 0-d results into
 
 
@@ -186,10 +187,9 @@ def apply(op: Op, *inputs: Any) -> Any:
         arrays = _with_constants(op, inputs, arrays, recording)
 
     y = op.forward(*arrays)
-    if isinstance(y, SCALARS):
+    if type(y) is not np.ndarray and isinstance(y, SCALARS):
         y = np.asarray(y)
-    kind = type(first)
-    result = kind.__new__(kind)
+    result = new(type(first))
     if recording:
         result._fill(y, True, op, inputs, (y, *arrays))
     else:
@@ -209,6 +209,9 @@ def _with_constants(
     result = []
     for x, a in zip(inputs, arrays, strict=True):
         array = a
+        if type(x) is np.ndarray and array.ndim and array.dtype.kind == "f":
+            result.append(array.copy() if recording else array)
+            continue
         if not isinstance(x, Value):
             if isinstance(a, (bool, int, float)) and not isinstance(a, np.generic):
                 result.append(a)

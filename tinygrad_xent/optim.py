@@ -40,7 +40,7 @@ class Optimizer:
             if g is not None:
                 theta = moved(p._array, g, state)
                 # NumPy turns 0-d results into scalars.
-                p._rebind(np.asarray(theta) if isinstance(theta, np.generic) else theta)
+                p._rebind(theta if type(theta) is np.ndarray else np.asarray(theta))
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """The parameter after the step, as a new array, from the present one and its gradient."""

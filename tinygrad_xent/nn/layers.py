@@ -128,8 +128,9 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """Through all layers."""
-        for layer in self:
-            x = layer.forward(x)
+        for layer in vars(self).values():
+            if isinstance(layer, Module):
+                x = layer.forward(x)
         return x
 
     def __iter__(self) -> Iterator[Module]:

