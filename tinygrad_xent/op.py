@@ -31,7 +31,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from .value import GRAPH, USER, Value, _recording
+from .value import GRAPH, USER, Value, _recording, get_default_dtype
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
@@ -73,6 +73,8 @@ class Op:
     # Labels, indices and conditions stay integers; in arithmetic an integer array takes the
     # Tensor's dtype.
     keeps_integers: ClassVar[bool] = False
+    # Whether the result's dtype is the op's business, also where integers become floats.
+    chooses_dtype: ClassVar[bool] = False
     # Arrays that forward keeps for the rules, by name.
     saved: Mapping[str, Any] = MappingProxyType({})
 
@@ -193,8 +195,16 @@ def apply(op: Op, *inputs: Any) -> Any:
     if recording:
         result._fill(y, True, op, inputs, (y, *arrays))
     else:
+        if y.dtype == np.float64 and not op.chooses_dtype:
+            y = _in_default_float(y, arrays)
         result._fill(y)
     return result
+
+
+def _in_default_float(y: Any, arrays: list[Any]) -> Any:
+    """What came of integers alone in the default float: NumPy would make float64 of them."""
+    floating = any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in arrays)
+    return y if floating else y.astype(get_default_dtype())
 
 
 def _with_constants(

@@ -92,6 +92,7 @@ def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
 
 class AsType(Op):
     name = "astype"
+    chooses_dtype = True
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
