@@ -43,13 +43,28 @@ def rows(n: int, k: int) -> np.ndarray:
     return p / p.sum(axis=1, keepdims=True)
 
 
+def reduced(losses: Any, reduction: str) -> Any:
+    return {"mean": losses.mean, "sum": losses.sum, "none": lambda: losses}[reduction]()
+
+
 def cross_entropy_truth(z: Any, p: Any, reduction: str = "mean") -> Any:
     p = np.eye(z.shape[1])[p] if p.ndim == 1 else p
     losses = -special.xlogy(p, special.softmax(z, axis=1)).sum(axis=1)
     return {"mean": losses.mean, "sum": losses.sum, "none": lambda: losses}[reduction]()
 
 
+def selu_truth(x: Any) -> Any:
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    return scale * np.where(x > 0, x, alpha * (np.exp(x) - 1))
+
+
+def gelu_tanh_truth(x: Any) -> Any:
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
 LABELS = np.array([0, 2, 1, 2])
+INSIDE = positive(3, 4, seed=3) - 1.2  # between -0.7 and 0.8
+ZEROS = np.array([[0.0, 0.0, 2.0], [3.0, 0.0, 4.0], [0.5, 5.0, 1.5]])  # one, two, none per column
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 
 CASES = [
@@ -67,21 +82,115 @@ CASES = [
     Case("PowerN", lambda x: ops.power(x, 0.5), (positive(3, 4),), np.sqrt),
     Case("Power", ops.power, (positive(3, 4), normal(4)), np.power, broadcasts=True),
     Case("Power", lambda y: ops.power(2.0, y), (normal(4),), np.exp2),
+    Case("Reciprocal", ops.reciprocal, (positive(3, 4),), np.reciprocal),
+    Case("Square", ops.square, (normal(3, 4),), lambda x: x * x),
     # elementary
     Case("Exp", ops.exp, (normal(3, 4),), np.exp),
+    Case("Exp2", ops.exp2, (normal(3, 4),), lambda x: 2.0**x),
+    Case("Expm1", ops.expm1, (normal(3, 4),), np.expm1),
     Case("Log", ops.log, (positive(3, 4),), np.log),
+    Case("Log2", ops.log2, (positive(3, 4),), np.log2),
+    Case("Log10", ops.log10, (positive(3, 4),), np.log10),
+    Case("Log1p", ops.log1p, (positive(3, 4) - 0.8,), np.log1p),
     Case("Sqrt", ops.sqrt, (positive(3, 4),), np.sqrt),
-    Case("Abs", ops.abs, (normal(3, 4),), np.abs),
-    Case("Sign", ops.sign, (normal(3, 4),), np.sign),
+    Case("Cbrt", ops.cbrt, (-positive(3, 4),), special.cbrt),
     Case("Tanh", ops.tanh, (normal(3, 4),), np.tanh),
     Case("Sigmoid", ops.sigmoid, (4 * normal(3, 4),), special.expit),
-    Case("Relu", ops.relu, (normal(3, 4),), lambda x: np.clip(x, 0, None)),
     Case(
         "Where",
         lambda x, y: ops.where(normal(3, 4, seed=5) > 0, x, y),
         (normal(3, 4), normal(4)),
         lambda x, y: np.where(normal(3, 4, seed=5) > 0, x, y),
         broadcasts=True,
+    ),
+    # special
+    Case("XLogY", ops.xlogy, (normal(3, 4), positive(4)), special.xlogy, broadcasts=True),
+    Case("XLogY", lambda y: ops.xlogy(0.0, y), (np.array([0.0, 3.0]),), np.zeros_like),
+    Case("XLog1PY", ops.xlog1py, (normal(3, 4), positive(4)), special.xlog1py, broadcasts=True),
+    Case("Entr", ops.entr, (positive(3, 4),), special.entr),
+    Case("Erf", ops.erf, (normal(3, 4),), special.erf),
+    Case("Erfc", ops.erfc, (normal(3, 4),), special.erfc),
+    Case("Sinc", ops.sinc, (normal(3, 4),), np.sinc),
+    Case("Sinc", ops.sinc, (np.array([0.0, 1e-5, 0.02, -0.03, 0.04, 1.0]),), np.sinc),
+    # trigonometry
+    Case("Sin", ops.sin, (normal(3, 4),), np.sin),
+    Case("Cos", ops.cos, (normal(3, 4),), np.cos),
+    Case("Tan", ops.tan, (positive(3, 4) - 1,), np.tan),
+    Case("ArcSin", ops.arcsin, (INSIDE,), np.arcsin),
+    Case("ArcCos", ops.arccos, (INSIDE,), np.arccos),
+    Case("ArcTan", ops.arctan, (normal(3, 4),), np.arctan),
+    Case("ArcTan2", ops.arctan2, (normal(3, 4), positive(4)), np.arctan2, broadcasts=True),
+    Case("ArcTan2", ops.arctan2, (positive(4), -positive(4, seed=1)), np.arctan2),
+    Case("Hypot", ops.hypot, (normal(3, 4), positive(4)), np.hypot, broadcasts=True),
+    Case("Sinh", ops.sinh, (normal(3, 4),), np.sinh),
+    Case("Cosh", ops.cosh, (normal(3, 4),), np.cosh),
+    Case("ArcSinh", ops.arcsinh, (normal(3, 4),), np.arcsinh),
+    Case("ArcCosh", ops.arccosh, (1 + positive(3, 4),), np.arccosh),
+    Case("ArcTanh", ops.arctanh, (INSIDE,), np.arctanh),
+    Case("Multiply", ops.deg2rad, (normal(3, 4),), np.deg2rad),
+    Case("Multiply", ops.rad2deg, (normal(3, 4),), np.degrees),
+    # rounding
+    Case("Abs", ops.abs, (normal(3, 4),), np.abs),
+    Case("Sign", ops.sign, (normal(3, 4),), np.sign),
+    Case("CopySign", ops.copysign, (normal(3, 4), normal(4)), np.copysign, broadcasts=True),
+    Case("Floor", ops.floor, (normal(3, 4),), np.floor),
+    Case("Ceil", ops.ceil, (normal(3, 4),), np.ceil),
+    Case("Trunc", ops.trunc, (normal(3, 4),), np.trunc),
+    Case("Round", ops.rint, (3 * normal(3, 4),), np.rint),
+    Case("Round", lambda x: ops.round(x, 1), (normal(3, 4),), lambda x: np.round(x, 1)),
+    Case("FloorDivide", ops.floor_divide, (normal(3, 4), positive(4)), np.floor_divide),
+    Case("Remainder", ops.remainder, (normal(3, 4), positive(4)), np.mod, broadcasts=True),
+    Case("Remainder", ops.remainder, (normal(3, 4), -positive(4)), np.mod),
+    Case("Fmod", ops.fmod, (4 * normal(3, 4), positive(4)), np.fmod, broadcasts=True),
+    # activations
+    Case("Relu", ops.relu, (normal(3, 4),), lambda x: np.clip(x, 0, None)),
+    Case("LogSigmoid", ops.log_sigmoid, (4 * normal(3, 4),), special.log_expit),
+    Case(
+        "LeakyRelu", lambda x: ops.leaky_relu(x, 0.2), (normal(3, 4),), lambda x: np.fmax(x, x / 5)
+    ),
+    Case("HardTanh", ops.hardtanh, (2 * normal(3, 4),), lambda x: np.fmin(np.fmax(x, -1), 1)),
+    Case("HardTanh", ops.relu6, (4 * normal(3, 4),), lambda x: np.fmin(np.fmax(x, 0), 6)),
+    Case("Elu", ops.elu, (normal(3, 4),), lambda x: np.where(x > 0, x, np.exp(x) - 1)),
+    Case(
+        "Elu",
+        lambda x: ops.elu(x, alpha=2.0),
+        (normal(3, 4),),
+        lambda x: np.where(x > 0, x, 2 * np.exp(x) - 2),
+    ),
+    Case("Elu", ops.selu, (normal(3, 4),), selu_truth),
+    Case("Softplus", ops.softplus, (4 * normal(3, 4),), lambda x: np.log1p(np.exp(x))),
+    Case(
+        "Softplus",
+        lambda x: ops.softplus(x, beta=3.0),
+        (normal(3, 4),),
+        lambda x: np.log1p(np.exp(3 * x)) / 3,
+    ),
+    Case("Silu", ops.silu, (4 * normal(3, 4),), lambda x: x * special.expit(x)),
+    Case("Gelu", ops.gelu, (2 * normal(3, 4),), lambda x: x * special.ndtr(x)),
+    Case("GeluTanh", lambda x: ops.gelu(x, "tanh"), (normal(3, 4),), gelu_tanh_truth),
+    Case("Divide", ops.softsign, (normal(3, 4),), lambda x: x / (1 + np.abs(x))),
+    # selection
+    Case("Maximum", ops.maximum, (normal(3, 4), normal(4)), np.maximum, broadcasts=True),
+    Case("Minimum", ops.minimum, (normal(3, 4), normal(4)), np.minimum, broadcasts=True),
+    Case("Fmax", ops.fmax, (normal(3, 4), normal(4)), np.fmax, broadcasts=True),
+    Case("Fmin", ops.fmin, (normal(3, 4), normal(4)), np.fmin, broadcasts=True),
+    Case("Clip", lambda x: ops.clip(x, -0.5, 1), (normal(3, 4),), lambda x: np.clip(x, -0.5, 1)),
+    Case("Clip", lambda x: ops.clip(x, max=0.3), (normal(3, 4),), lambda x: np.fmin(x, 0.3)),
+    Case(
+        "ClipBetween",
+        ops.clip,
+        (normal(3, 4), normal(4) - 1, normal(3, 1) + 1),
+        lambda x, low, high: np.fmin(np.fmax(x, low), high),
+    ),
+    Case("ClipBetween", ops.clip, (normal(3, 4), normal(4)), np.fmax),
+    Case("NanToNum", ops.nan_to_num, (normal(3, 4),), np.asarray),
+    Case("LogAddExp", ops.logaddexp, (normal(3, 4), normal(4)), np.logaddexp, broadcasts=True),
+    Case("LogAddExp2", ops.logaddexp2, (normal(3, 4), normal(4)), np.logaddexp2, broadcasts=True),
+    Case(
+        "Where",
+        lambda x, y: ops.select([x > 1, x > 0], [x, y * x], 3.0),
+        (normal(3, 4), normal(4)),
+        lambda x, y: np.select([x > 1, x > 0], [x, y * x], 3.0),
     ),
     # reduction
     Case("Sum", ops.sum, (normal(3, 4),), np.sum),
@@ -103,6 +212,46 @@ CASES = [
         (normal(2, 3, 4),),
         lambda x: np.max(x, axis=(0, 2), keepdims=True),
     ),
+    Case("Min", lambda x: ops.min(x, axis=-1), (normal(3, 4),), lambda x: np.sort(x)[:, 0]),
+    Case("Max", ops.ptp, (normal(3, 4),), np.ptp),
+    Case("Var", ops.var, (normal(3, 4),), np.var),
+    Case(
+        "Var",
+        lambda x: ops.var(x, axis=(0, 2), keepdims=True, correction=1),
+        (normal(2, 3, 4),),
+        lambda x: np.var(x, axis=(0, 2), keepdims=True, ddof=1),
+    ),
+    Case("Std", ops.std, (normal(3, 4),), np.std),
+    Case("Std", lambda x: ops.std(x, 1, ddof=1), (normal(3, 4),), lambda x: np.std(x, 1, ddof=1)),
+    Case("Sum", ops.nansum, (normal(3, 4),), np.nansum),
+    Case("Sum", lambda x: ops.nanmean(x, 0), (normal(3, 4),), lambda x: np.nanmean(x, 0)),
+    Case("Sum", lambda x: ops.trace(x, 1), (normal(3, 4),), lambda x: np.trace(x, 1)),
+    Case(
+        "Sum",
+        lambda x, w: ops.average(x, axis=1, weights=w),
+        (normal(3, 4), positive(4)),
+        lambda x, w: x @ w / w.sum(),
+    ),
+    # cumulative
+    Case("CumSum", lambda x: ops.cumsum(x, 1), (normal(3, 4),), lambda x: np.cumsum(x, 1)),
+    Case("CumSum", ops.cumsum, (normal(3, 4),), np.cumsum),
+    Case("CumProd", lambda x: ops.cumprod(x, 0), (ZEROS,), lambda x: np.cumprod(x, 0)),
+    Case("CumProd", ops.cumprod, (normal(5),), np.cumprod),
+    Case(
+        "Recurrence",
+        ops.recurrence,
+        (np.array([[2.0, 0.0, 3.0]]), np.array([[1.0, 4.0, 0.0]])),
+        lambda a, b: np.array([[1.0, 4.0, 12.0]]),
+    ),
+    Case("Prod", ops.prod, (normal(5),), np.prod),
+    Case("Prod", lambda x: ops.prod(x, 0), (ZEROS,), lambda x: np.prod(x, 0)),
+    Case(
+        "Prod",
+        lambda x: ops.prod(x, (0, -1), keepdims=True),
+        (normal(2, 2, 3),),
+        lambda x: np.prod(x, (0, -1), keepdims=True),
+    ),
+    Case("Subtract", lambda x: ops.diff(x, 2, 0), (normal(5, 2),), lambda x: np.diff(x, 2, 0)),
     # shape
     Case("Reshape", lambda x: ops.reshape(x, (4, -1)), (normal(2, 6),), lambda x: x.reshape(4, 3)),
     Case("Transpose", ops.transpose, (normal(3, 4),), lambda x: x.T),
@@ -131,6 +280,61 @@ CASES = [
         lambda x: np.ones((2, 3, 4)) * x,
     ),
     Case("AsType", lambda x: ops.astype(x, np.float64), (normal(3),), np.asarray),
+    Case("Reshape", lambda x: ops.squeeze(x, 1), (normal(3, 1, 2),), lambda x: x[:, 0]),
+    Case("Reshape", lambda x: ops.expand_dims(x, (0, 2)), (normal(3),), lambda x: x[None, :, None]),
+    Case(
+        "Transpose", lambda x: ops.rollaxis(x, 2), (normal(2, 3, 4),), lambda x: np.rollaxis(x, 2)
+    ),
+    # joining
+    Case(
+        "Concatenate",
+        lambda x, y: ops.concatenate([x, y, x], axis=-1),
+        (normal(2, 3), normal(2, 1)),
+        lambda x, y: np.concatenate([x, y, x], axis=-1),
+    ),
+    Case(
+        "Concatenate",
+        lambda x, y: ops.append(x, y),
+        (normal(2, 3), normal(2, 1)),
+        lambda x, y: np.append(x, y),
+    ),
+    Case(
+        "Stack",
+        lambda x, y: ops.stack([x, y, x], axis=-2),
+        (normal(2, 3), normal(2, 3, seed=1)),
+        lambda x, y: np.stack([x, y, x], axis=-2),
+    ),
+    Case("Roll", lambda x: ops.roll(x, 2), (normal(2, 3),), lambda x: np.roll(x, 2)),
+    Case(
+        "Roll",
+        lambda x: ops.roll(x, (1, -2), (0, 1)),
+        (normal(3, 4),),
+        lambda x: np.roll(x, (1, -2), (0, 1)),
+    ),
+    Case("BroadcastTo", lambda x: ops.tile(x, (2, 3)), (normal(2),), lambda x: np.tile(x, (2, 3))),
+    Case(
+        "GetItem",
+        lambda x: ops.repeat(x, [2, 0, 1], axis=1),
+        (normal(2, 3),),
+        lambda x: np.repeat(x, [2, 0, 1], axis=1),
+    ),
+    Case(
+        "ScatterAdd",
+        lambda x: ops.pad(x, ((1, 2), (0, 1)), constant_values=3.0),
+        (normal(2, 3),),
+        lambda x: np.pad(x, ((1, 2), (0, 1)), constant_values=3.0),
+    ),
+    Case("Multiply", ops.kron, (normal(2, 3), normal(2)), np.kron),
+    # indexing
+    Case("GetItem", lambda x: ops.flip(x, 1), (normal(2, 3),), np.fliplr),
+    Case("GetItem", lambda x: ops.rot90(x, 3), (normal(2, 3),), lambda x: np.rot90(x, 3)),
+    Case("GetItem", lambda x: ops.sort(x, 0), (normal(4, 3),), lambda x: np.sort(x, 0)),
+    Case("GetItem", lambda x: ops.median(x, 1), (normal(3, 4),), lambda x: np.median(x, 1)),
+    Case("GetItem", lambda x: ops.take(x, [[0, 0]], 1), (normal(2, 3),), lambda x: x[:, [[0, 0]]]),
+    Case("GetItem", lambda x: ops.diagonal(x, -1), (normal(3, 4),), lambda x: np.diagonal(x, -1)),
+    Case("ScatterAdd", lambda x: ops.diag(x, 1), (normal(3),), lambda x: np.diag(x, 1)),
+    Case("Where", ops.tril, (normal(3, 4),), np.tril),
+    Case("Where", lambda x: ops.triu(x, 1), (normal(2, 3, 4),), lambda x: np.triu(x, 1)),
     Case("GetItem", lambda x: x[1:, ::2], (normal(3, 4),), lambda x: x[1:, ::2]),
     Case(
         "GetItem", lambda x: x[[0, 0, 2]], (normal(3, 4),), lambda x: np.stack([x[0], x[0], x[2]])
@@ -178,6 +382,41 @@ CASES = [
         (normal(5, 3), normal(3, 4), normal(4)),
         lambda x, w, b: np.einsum("ni,io->no", x, w) + b,
     ),
+    Case("Matmul", ops.vdot, (normal(2, 3), normal(3, 2)), np.vdot),
+    Case("Multiply", ops.outer, (normal(2), normal(3)), np.outer),
+    Case("Einsum", ops.inner, (normal(2, 3), normal(4, 3)), np.inner),
+    Case("Einsum", ops.dot, (normal(2, 3), normal(4, 3, 2)), np.dot),
+    Case(
+        "Einsum",
+        lambda a, b: ops.tensordot(a, b, ([0, 2], [1, 0])),
+        (normal(2, 3, 4), normal(4, 2)),
+        lambda a, b: np.tensordot(a, b, ([0, 2], [1, 0])),
+    ),
+    Case("Multiply", ops.cross, (normal(2, 3), normal(2, 3, seed=1)), np.cross),
+    # einsum
+    *[
+        Case(
+            "Einsum",
+            lambda *arrays, text=text: ops.einsum(text, *arrays),
+            tuple(normal(*shape, seed=k) for k, shape in enumerate(shapes)),
+            lambda *arrays, text=text: np.einsum(text, *arrays),
+        )
+        for text, *shapes in [
+            ("ij,jk->ik", (2, 3), (3, 4)),
+            ("ij,jk,kl->il", (2, 3), (3, 2), (2, 2)),
+            ("ij->i", (2, 3)),
+            ("ii", (3, 3)),
+            ("ii->i", (3, 3)),
+            ("iij,j->i", (2, 2, 3), (3,)),
+            ("iii->i", (2, 2, 2)),
+            ("ba", (2, 3)),
+            ("...ij,...jk->...ik", (2, 2, 3), (3, 2)),
+            ("i...->...", (2, 3)),
+            ("ij,ij->", (1, 3), (2, 3)),
+            ("i,j,k->kj", (2,), (3,), (2,)),
+            (",i->i", (), (3,)),
+        ]
+    ],
     # softmax
     Case("Softmax", ops.softmax, (normal(3, 4),), lambda z: special.softmax(z, axis=-1)),
     Case(
@@ -204,5 +443,34 @@ CASES = [
         )
         for reduction in ("mean", "sum", "none")
         for target in (LABELS, rows(4, 3), 2 * rows(4, 3))
+    ],
+    # losses
+    *[
+        Case(
+            "BinaryCrossEntropyWithLogits",
+            lambda x, y, w, r=reduction: tx.binary_cross_entropy_with_logits(
+                x, y, pos_weight=w, reduction=r
+            ),
+            (normal(3, 4), rows(3, 4), positive(4)),
+            lambda x, y, w, r=reduction: reduced(
+                -y * w * special.log_expit(x) - (1 - y) * special.log_expit(-x), r
+            ),
+        )
+        for reduction in ("mean", "none")
+    ],
+    Case(
+        "BinaryCrossEntropy",
+        lambda q, y: tx.binary_cross_entropy(q, y, reduction="none"),
+        (rows(3, 4), rows(4, 3).reshape(3, 4)),
+        lambda q, y: -special.xlogy(y, q) - special.xlog1py(1 - y, -q),
+    ),
+    *[
+        Case(
+            "SquaredError",
+            lambda x, y, h=half: tx.mse_loss(x, y, reduction="sum", half=h),
+            (normal(3, 4), normal(3, 4, seed=1)),
+            lambda x, y, h=half: ((x - y) ** 2).sum() / (2 if h else 1),
+        )
+        for half in (False, True)
     ],
 ]

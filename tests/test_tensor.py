@@ -403,11 +403,12 @@ def test_numpy_functions_record(by_numpy, by_tx):
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda t: np.sinc(t), "sinc"),
+        (lambda t: np.unwrap(t), "unwrap"),
         (lambda t: np.add.reduce(t), "add.reduce"),
         (lambda t: np.exp(t, out=np.ones(2)), "exp"),
         (lambda t: np.linalg.svd(t), "svd"),
-        (lambda t: np.fmod(t, 2), "fmod"),
+        (lambda t: np.ldexp(t, 2), "ldexp"),
+        (lambda t: np.sum(t, where=[True, False]), "sum with where="),
     ],
 )
 def test_other_numpy_functions_say_so(call, name):

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,11 @@ from . import ops
 from .backprop import backward
 from .op import NUMPY_TWINS
 from .value import NOBODY, Array, Value, get_default_dtype
+
+
+def _reflected(f: Callable[..., Any]) -> Callable[..., Any]:
+    """What an operator calls on its right operand: f with the two exchanged."""
+    return lambda self, other: f(other, self)
 
 
 class Tensor(Value):
@@ -194,39 +201,28 @@ class Tensor(Value):
 
     # --- arithmetic ----------------------------------------------------------------------------
 
-    __add__ = ops.add
-    __sub__ = ops.subtract
-    __mul__ = ops.multiply
-    __truediv__ = ops.divide
-    __pow__ = ops.power
-    __matmul__ = ops.matmul
-
-    def __radd__(self, other: Any) -> Tensor:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops.subtract(other, self)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return ops.multiply(other, self)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.divide(other, self)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops.power(other, self)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(other, self)
-
-    def __neg__(self) -> Tensor:
-        return ops.negative(self)
+    __add__, __radd__ = ops.add, _reflected(ops.add)
+    __sub__, __rsub__ = ops.subtract, _reflected(ops.subtract)
+    __mul__, __rmul__ = ops.multiply, _reflected(ops.multiply)
+    __truediv__, __rtruediv__ = ops.divide, _reflected(ops.divide)
+    __floordiv__, __rfloordiv__ = ops.floor_divide, _reflected(ops.floor_divide)
+    __mod__, __rmod__ = ops.remainder, _reflected(ops.remainder)
+    __pow__, __rpow__ = ops.power, _reflected(ops.power)
+    __matmul__, __rmatmul__ = ops.matmul, _reflected(ops.matmul)
+    __neg__ = ops.negative
+    __abs__ = ops.abs
 
     def __pos__(self) -> Tensor:
         return self
 
-    def __abs__(self) -> Tensor:
-        return ops.abs(self)
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
+    def __round__(self, decimals: int | None = None) -> Tensor:
+        return ops.round(self, decimals or 0)
 
     # --- comparisons: plain bool arrays, elementwise --------------------------------------------
 
@@ -252,8 +248,7 @@ class Tensor(Value):
 
     # --- methods -------------------------------------------------------------------------------
 
-    def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, index)
+    __getitem__ = ops.getitem
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -266,57 +261,10 @@ class Tensor(Value):
         """The transpose: the axes in reverse order."""
         return ops.transpose(self)
 
-    def exp(self) -> Tensor:
-        """``e ** x``."""
-        return ops.exp(self)
-
-    def log(self) -> Tensor:
-        """The natural logarithm."""
-        return ops.log(self)
-
-    def sqrt(self) -> Tensor:
-        """The square root."""
-        return ops.sqrt(self)
-
-    def tanh(self) -> Tensor:
-        """The hyperbolic tangent."""
-        return ops.tanh(self)
-
-    def sigmoid(self) -> Tensor:
-        """``1 / (1 + exp(-x))``."""
-        return ops.sigmoid(self)
-
-    def relu(self) -> Tensor:
-        """``max(x, 0)``."""
-        return ops.relu(self)
-
-    def softmax(self, axis: ops.Axis = -1) -> Tensor:
-        """See `tx.softmax`."""
-        return ops.softmax(self, axis)
-
-    def log_softmax(self, axis: ops.Axis = -1) -> Tensor:
-        """See `tx.log_softmax`."""
-        return ops.log_softmax(self, axis)
-
-    def logsumexp(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
-        """See `tx.logsumexp`."""
-        return ops.logsumexp(self, axis, keepdims)
-
-    def sum(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
-        """The sum over `axis`: None for all, an int or several."""
-        return ops.sum(self, axis, keepdims)
-
-    def mean(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
-        """The mean over `axis`."""
-        return ops.mean(self, axis, keepdims)
-
-    def max(self, axis: ops.Axis = None, keepdims: bool = False) -> Tensor:
-        """The largest element over `axis`; ties share the gradient evenly."""
-        return ops.max(self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None) -> Array:
-        """Where the largest element stands: plain integers, no gradient."""
-        return np.asarray(self._array.argmax(axis))
+    @property
+    def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The last two axes exchanged."""
+        return ops.matrix_transpose(self)
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
@@ -327,13 +275,23 @@ class Tensor(Value):
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         return ops.transpose(self, order or None)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """Two axes exchanged."""
-        return ops.swapaxes(self, axis1, axis2)
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """The same numbers in another floating dtype."""
-        return ops.astype(self, dtype)
+    # The op's own function is the method: its first argument is the Tensor.
+    exp, log, sqrt, tanh, sigmoid, relu = (
+        ops.exp,
+        ops.log,
+        ops.sqrt,
+        ops.tanh,
+        ops.sigmoid,
+        ops.relu,
+    )
+    softmax, log_softmax, logsumexp = ops.softmax, ops.log_softmax, ops.logsumexp
+    sum, mean, prod, max, min = ops.sum, ops.mean, ops.prod, ops.max, ops.min
+    var, std, cumsum, cumprod = ops.var, ops.std, ops.cumsum, ops.cumprod
+    all, any, argmax, argmin = ops.all, ops.any, ops.argmax, ops.argmin
+    argsort, nonzero, searchsorted = ops.argsort, ops.nonzero, ops.searchsorted
+    clip, round, astype, sort = ops.clip, ops.round, ops.astype, ops.sort
+    ravel, flatten, squeeze, swapaxes = ops.ravel, ops.flatten, ops.squeeze, ops.swapaxes
+    take, repeat, diagonal, trace, dot = ops.take, ops.repeat, ops.diagonal, ops.trace, ops.dot
 
     # --- NumPy's protocols ---------------------------------------------------------------------
 
@@ -346,31 +304,35 @@ class Tensor(Value):
         return np.array(self._array, dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        twin = _COMPARISONS.get(ufunc) or NUMPY_TWINS.get(ufunc)
+        twin = NUMPY_TWINS.get(ufunc)
         if method != "__call__" or twin is None or kwargs:
             name = ufunc.__name__ + (f".{method}" if method != "__call__" else "")
-            options = f" with {', '.join(kwargs)}=" if kwargs else ""
-            raise _unsupported(f"np.{name}{options}")
+            raise _unsupported(f"np.{name}", kwargs)
         return twin(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         twin = NUMPY_TWINS.get(function)
-        if twin is None:
-            raise _unsupported(f"np.{function.__name__}")
-        return twin(*args, **kwargs)
+        known = () if twin is None else _options_of(twin)
+        unknown = [k for k, v in kwargs.items() if known is not None and k not in known]
+        if twin is None or any(kwargs[k] is not None for k in unknown):
+            raise _unsupported(f"np.{function.__name__}", unknown)
+        return twin(*args, **{k: v for k, v in kwargs.items() if k not in unknown})
 
 
-def _unsupported(name: str) -> TypeError:
+def _unsupported(name: str, options: Iterable[str]) -> TypeError:
+    with_options = "".join(f" with {option}=" for option in options)
     return TypeError(
-        f"{name} is not defined for Tensors: use .numpy() for the plain array (without gradient), "
-        "or an op of tinygrad_xent"
+        f"{name}{with_options} is not defined for Tensors: use .numpy() for the plain array "
+        "(without gradient), or an op of tinygrad_xent"
     )
 
 
-_COMPARISONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    compare: lambda x, y, compare=compare: compare(_raw(x), _raw(y))
-    for compare in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
-}
+@functools.cache
+def _options_of(twin: Callable[..., Any]) -> frozenset[str] | None:
+    """The names of a function's arguments; None if it takes any."""
+    parameters = inspect.signature(twin).parameters
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return None if anything else frozenset(parameters)
 
 
 def _raw(x: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
-from .elementary import log, where
+from .calling import explained, run
+from .shape import astype
 
 
 class Add(Op):
@@ -27,7 +28,10 @@ class Add(Op):
 @implements(np.add)
 def add(x: Any, y: Any) -> Any:
     """``x + y``, elementwise."""
-    return apply(Add(), x, y)
+    try:
+        return apply(Add(), x, y)
+    except (ValueError, TypeError) as error:
+        raise explained("add", (x, y), error) from error
 
 
 class Subtract(Op):
@@ -47,7 +51,10 @@ class Subtract(Op):
 @implements(np.subtract)
 def subtract(x: Any, y: Any) -> Any:
     """``x - y``, elementwise."""
-    return apply(Subtract(), x, y)
+    try:
+        return apply(Subtract(), x, y)
+    except (ValueError, TypeError) as error:
+        raise explained("subtract", (x, y), error) from error
 
 
 class Multiply(Op):
@@ -67,7 +74,10 @@ class Multiply(Op):
 @implements(np.multiply)
 def multiply(x: Any, y: Any) -> Any:
     """``x * y``, elementwise."""
-    return apply(Multiply(), x, y)
+    try:
+        return apply(Multiply(), x, y)
+    except (ValueError, TypeError) as error:
+        raise explained("multiply", (x, y), error) from error
 
 
 class Divide(Op):
@@ -87,7 +97,10 @@ class Divide(Op):
 @implements(np.divide)
 def divide(x: Any, y: Any) -> Any:
     """``x / y``, elementwise."""
-    return apply(Divide(), x, y)
+    try:
+        return apply(Divide(), x, y)
+    except (ValueError, TypeError) as error:
+        raise explained("divide", (x, y), error) from error
 
 
 class Negative(Op):
@@ -103,7 +116,48 @@ class Negative(Op):
 @implements(np.negative)
 def negative(x: Any) -> Any:
     """``-x``, elementwise."""
-    return apply(Negative(), x)
+    return run(Negative(), x)
+
+
+@implements(np.positive)
+@implements(np.conjugate)
+@implements(np.real)
+@implements(np.real_if_close)
+def positive(x: Any) -> Any:
+    """``+x``: x itself."""
+    return +x
+
+
+class Reciprocal(Op):
+    @formula("1 / x")
+    def forward(self, x: Any) -> Any:
+        return 1 / x  # np.reciprocal(2) would be 0
+
+    @formula("-ḡ ⊙ y²")
+    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
+        return -g * y * y
+
+
+@implements(np.reciprocal)
+def reciprocal(x: Any) -> Any:
+    """``1 / x``, elementwise."""
+    return run(Reciprocal(), x)
+
+
+class Square(Op):
+    @formula("x²")
+    def forward(self, x: Any) -> Any:
+        return np.square(x)
+
+    @formula("ḡ ⊙ 2x")
+    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
+        return g * (2 * x)
+
+
+@implements(np.square)
+def square(x: Any) -> Any:
+    """``x * x``, elementwise."""
+    return run(Square(), x)
 
 
 class PowerN(Op):
@@ -121,7 +175,7 @@ class PowerN(Op):
     @formula("ḡ ⊙ {n} x^({n} - 1)")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
         # x⁰ is 1 everywhere, also at 0, where the general expression would be 0 times inf.
-        return g * (self.n * x ** (self.n - 1)) if self.n else g * 0.0
+        return g * (self.n * x ** (self.n - 1)) if self.n else np.zeros_like(x)
 
 
 class Power(Op):
@@ -133,13 +187,13 @@ class Power(Op):
 
     @formula("ḡ ⊙ y x^(y - 1)")
     def vjp_x(self, g: Any, out: Any, x: Any, y: Any) -> Any:
-        # Where y = 0 the slope is 0, also at x = 0; there the exponent is moved away from -1.
-        return g * y * power(x, where(y == 0, 1.0, y - 1))
+        # x⁰ is flat, also at x = 0: there the exponent is moved away from -1, times y = 0.
+        return g * y * np.power(x, np.where((x == 0) & (y == 0), 1.0, y - 1))
 
     @formula("ḡ ⊙ x^y log x")
     def vjp_y(self, g: Any, out: Any, x: Any, y: Any) -> Any:
         # 0 to the y is flat (0) in y for y >= 0; there the logarithm is taken at 1.
-        return g * out * log(where((x == 0) & (y >= 0), 1.0, x))
+        return g * out * np.log(np.where((x == 0) & (y >= 0), 1.0, x))
 
 
 @implements(np.power)
@@ -152,5 +206,15 @@ def power(x: Any, y: Any) -> Any:
     if isinstance(y, np.generic):
         y = y.item()
     if isinstance(y, (int, float)):
-        return apply(PowerN(y), x)
-    return apply(Power(), x, y)
+        return run(PowerN(y), x)
+    return run(Power(), x, y)
+
+
+@implements(np.float_power)
+def float_power(x: Any, y: Any) -> Any:
+    """``x ** y`` in float64, whatever the dtypes."""
+    numbers = (int, float)
+    return power(
+        x if isinstance(x, numbers) else astype(x, np.float64),
+        y if isinstance(y, numbers) else astype(y, np.float64),
+    )

@@ -6,7 +6,7 @@ drawn from p for someone who believed q. Its gradient at the logits is q - p (fo
 
 from __future__ import annotations
 
-import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -14,86 +14,14 @@ import numpy as np
 from ..op import Op, apply, formula
 from ..value import Array, Value
 from .arithmetic import power
-from .elementary import exp, log
-from .reduction import max, mean, sum
-from .shape import moveaxis, reshape
-from .softmax import log_softmax, softmax
-
-
-def softmax_xent(z: Array, y: Array) -> tuple[Array, Array]:
-    """Loss (N,) and q - p (N, K) of logits z (N, K) for class indices y (N,), in one pass.
-
-    The largest logit of a row is left out of the sum s of the others, to which it would add exactly
-    1: then log(1 + s) = log1p(s) keeps the digits of a loss as small as 1e-40, and so does
-    -s / (1 + s), which is q - 1 for the class of the largest logit.
-    """
-    d, starts, top = _below_the_top(z)
-    at = starts + y
-    d_y = d.reshape(-1)[at]
-    e, e_flat, s = _exp_and_sum(d, top)
-    loss = np.log1p(s) - d_y
-    e_flat[at] = e_flat[at] - 1 - s  # in this order: exactly -s where the class is the top
-    e /= (1 + s)[:, None]
-    return loss, e
-
-
-def softmax_xent_rows(z: Array, p: Array) -> tuple[Array, Array]:
-    """Loss (N,) and P q - p (N, K) of logits z (N, K) for rows p (N, K) of mass P = Σ p, usually 1.
-
-    0 times inf is 0: a class with p = 0 adds nothing to the loss, whatever its logit.
-    """
-    d, _, top = _below_the_top(z)
-    p = p.astype(z.dtype, order="C")
-    terms = np.zeros_like(d)
-    np.multiply(p, d, out=terms, where=p != 0)
-    e, e_flat, s = _exp_and_sum(d, top)
-    mass = p.sum(axis=1)
-    loss = mass * np.log1p(s) - terms.sum(axis=1)
-    e *= (mass / (1 + s))[:, None]
-    e -= p
-    # At the top, P q - p without a 1 to cancel: the others' p, less what s takes from its own.
-    p_top = p.reshape(-1)[top]
-    p.reshape(-1)[top] = 0
-    e_flat[top] = (p.sum(axis=1) - p_top * s) / (1 + s)
-    return loss, e
-
-
-def _below_the_top(z: Array) -> tuple[Array, Array, Array]:
-    """Give z - max z, and where in its ``reshape(-1)`` each row starts and has its largest element.
-
-    Places in the flat array, because there NumPy's indexing is several times faster; in C order
-    whatever the order of z, because only then is ``reshape(-1)`` a view to write through.
-    """
-    rows, classes = z.shape
-    starts = _row_starts(rows, classes)
-    top = starts + z.argmax(axis=1)
-    return np.subtract(z, z.reshape(-1)[top].reshape(rows, 1), order="C"), starts, top
-
-
-@functools.lru_cache(maxsize=16)  # a training run asks for the same few again and again
-def _row_starts(rows: int, classes: int) -> Array:
-    return np.arange(0, rows * classes, classes)
-
-
-def _exp_and_sum(d: Array, top: Array) -> tuple[Array, Array, Array]:
-    """exp(d) in place of d, the same flat, and the sum of each row without its top (which is 1)."""
-    e = np.exp(d, out=d)
-    e_flat = e.reshape(-1)
-    e_flat[top] = 0
-    s = _sums(e)
-    e_flat[top] = 1
-    return e, e_flat, s
-
-
-def _sums(e: Array) -> Any:
-    """Sums over the last axis: short ones as a product with ones, in a quarter of NumPy's time."""
-    n = e.shape[-1]
-    return e.dot(_ones(n, e.dtype)) if n <= 1024 else np.add.reduce(e, axis=-1)
-
-
-@functools.lru_cache(maxsize=16)
-def _ones(n: int, dtype: Any) -> Array:
-    return np.ones(n, dtype)
+from .elementary import exp, log, tanh, where
+from .guards import warn
+from .linear import linear
+from .reduction import max, sum
+from .shape import reshape
+from .softmax import Softmax, log_softmax, logsumexp, softmax
+from .softmax_xent import softmax_xent, softmax_xent_rows, sums
+from .targets import as_dtype_of, one_hot, rows_of, warn_of_no_rows, weighted_mean
 
 
 class CrossEntropy(Op):
@@ -101,74 +29,148 @@ class CrossEntropy(Op):
 
     What fusing buys: stability (no overflow, no log of 0, tiny losses keep their digits), speed
     (one exponential per logit) and a picture with q - p on it. Its twin is `unfused_cross_entropy`.
+
+    With a `share` each row's loss is multiplied by its own, and a mean divided by their `total`; a
+    row of share 0 has the loss 0 and the gradient 0, whatever it holds.
     """
 
     name = "cross_entropy"
     keeps_integers = True  # class indices
 
-    def __init__(self, reduction: str = "mean") -> None:
-        self.reduction = reduction
-        self.per = " / N" if reduction == "mean" else ""
+    def __init__(self, reduction: str = "mean", share: Any = None, total: Any = None) -> None:
+        self.reduction, self.share, self.total = reduction, share, total
+        self.w = "" if share is None else "w "
+        self.per = "" if reduction != "mean" else " / N" if total is None else " / Σ w"
 
-    @formula("-Σ p log q{per},  q = softmax(z)")
+    @formula("-Σ {w}p log q{per},  q = softmax(z)")
     def forward(self, z: Any, p: Any) -> Any:
-        kernel = softmax_xent if p.ndim == 1 else softmax_xent_rows
-        working = z.astype(np.float32) if z.itemsize == 2 else z  # half precision cannot sum
-        loss, q_minus_p = kernel(working, p)
+        x = z.astype(np.float32) if z.itemsize == 2 else z  # half precision cannot sum
+        if self.share is None:
+            loss, q_minus_p = _kernel(p)(x, p)
+        else:
+            x, p = self.without_the_ignored(x, p)
+            loss, q_minus_p = _kernel(p)(x, p)
+            loss *= self.share
+            q_minus_p *= self.share[:, None]
         self.saved = {"q_minus_p": q_minus_p}
         if self.reduction == "sum":
-            loss = _sums(loss)
+            loss = sums(loss)
         elif self.reduction == "mean":
-            loss = _sums(loss) / len(loss)
+            loss = sums(loss) / (len(loss) if self.total is None else self.divisor(np.nan))
         return loss if loss.dtype is z.dtype else loss.astype(z.dtype)
 
-    @formula("ḡ (q - p){per}")
+    @formula("ḡ {w}(q - p){per}")
     def vjp_z(self, g: Any, loss: Any, z: Any, p: Any) -> Any:
         q_minus_p = self.saved["q_minus_p"]  # known from forward
         if isinstance(z, Value) or isinstance(p, Value):  # to be differentiated: a function of z, p
             q_minus_p = self.q_minus_p(z, p)
         return q_minus_p * self.each(g, z)
 
-    @formula("-ḡ log q{per}")
+    @formula("-ḡ {w}log q{per}")
     def vjp_p(self, g: Any, loss: Any, z: Any, p: Any) -> Any:
-        return -self.each(g, z) * log_softmax(z)
+        surprise = -log_softmax(z)
+        if self.share is not None:
+            surprise = where(self.share[:, None] == 0, 0.0, surprise) * self.share[:, None]
+        return surprise * self.each(g, z)
 
     def each(self, g: Any, z: Any) -> Any:
         """What one row's loss is worth to the final loss: ḡ, or ḡ / N for a mean."""
         if self.reduction == "none":
             return g[:, None]
-        return g / z.shape[0] if self.reduction == "mean" else g
+        if self.reduction == "sum":
+            return g
+        return g / (z.shape[0] if self.total is None else self.divisor(np.inf))
+
+    def divisor(self, of_nothing: float) -> Any:
+        """What a mean divides by, with what to take for it where no row counts."""
+        return np.where(self.total == 0, of_nothing, self.total).astype(self.total.dtype)
 
     def q_minus_p(self, z: Any, p: Any) -> Any:
         """The same by ops, from logits and target."""
+        if self.share is not None:
+            z, p = self.without_the_ignored(z, p)
         if p.ndim == 1:
-            return softmax(z) - one_hot(p, z.shape[1], z.dtype)
-        return softmax(z) * p.sum(axis=1, keepdims=True) - p
+            difference = softmax(z) - one_hot(p, z.shape[1], z.dtype)
+        else:
+            difference = softmax(z) * p.sum(axis=1, keepdims=True) - p
+        return difference if self.share is None else difference * self.share[:, None]
+
+    def without_the_ignored(self, z: Any, p: Any) -> tuple[Any, Any]:
+        """Logits and target with harmless numbers where a row is ignored."""
+        ignored = self.share == 0
+        return where(ignored[:, None], 0.0, z), where(ignored, 0, p) if p.ndim == 1 else p
 
 
-def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
-    """The cross-entropy H(p, q) = -Σ p log q of q = softmax(logits), in nats; its gradient is q -
-    p.
+def _kernel(p: Array) -> Any:
+    return softmax_xent if p.ndim == 1 else softmax_xent_rows
+
+
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    *,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    base: float | None = None,
+    temperature: Any = None,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    check: bool = False,
+) -> Any:
+    """The cross-entropy H(p, q) = -Σ p log q of q = softmax(logits); its gradient is q - p.
 
     Parameters
     ----------
     logits
         Floating, shape (N, K): a row of K logits per example. Also (K,) for one example, or
-        (N, K, d1, ...) with the classes on axis 1, as in PyTorch.
+        (N, K, d1, ...) with the classes on axis 1, as in PyTorch. A logit of -inf is a class that
+        cannot be.
     target
         Class indices, any integer dtype, of the shape of `logits` without the class axis; or
-        probabilities, floating, of the shape of `logits`. Rows of probabilities are taken as they
-        are: a row that sums to P has the gradient P q - p.
+        probabilities, floating, of the shape of `logits`, which may need a gradient themselves
+        (-log q). Rows of probabilities are taken as they are: a row that sums to P has the gradient
+        P q - p.
+    weight
+        One number per class, (K,), with which the class's share of the loss is multiplied.
+    ignore_index
+        Class indices of this value are left out: loss 0, gradient exactly 0, whatever the logits
+        hold.
     reduction
-        ``"mean"`` over the examples (the gradient is then (q - p) / N), ``"sum"``, or ``"none"``:
-        one loss per example.
+        ``"mean"`` over the examples (the gradient is then (q - p) / N; over class indices it is the
+        weighted mean, Σ w loss / Σ w), ``"sum"``, or ``"none"``: one loss per example.
+    label_smoothing
+        eps from 0 to 1: the target becomes (1 - eps) p + eps / K.
+    axis
+        Where the classes are, if not on axis 1.
+    base
+        The base of the logarithm, 2 for bits or 10 for bans, if not e for nats.
+    temperature
+        T > 0 in q = softmax(z / T); may be a Tensor that needs a gradient.
+    softcap
+        c > 0 in z ← c tanh(z / c), which keeps the logits between -c and c; before `temperature`.
+    z_loss
+        λ in the penalty λ (log Σ exp z)² per row, which is added.
+    check
+        Also refuse target rows that are no probabilities.
 
     Raises
     ------
     TypeError, ValueError
-        If dtype or shape of the target fit neither form, naming what was got and what is wanted.
+        If dtype or shape of the target fit neither form, naming what was got and what is wanted; if
+        an option is out of its range.
     IndexError
         If a class index is outside 0 ... K - 1, naming the first such row.
+
+    Warns
+    -----
+    LikelyMistake
+        If the logits are the output of softmax.
+    RuntimeWarning
+        If the weights of a mean sum to 0, as when every row is ignored: the loss is nan, the
+        gradient 0.
 
     Examples
     --------
@@ -182,12 +184,58 @@ def cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
     >>> round(loss.item(), 4), z.grad.round(4).tolist()
     (1.0986, [[0.33329999446868896, -0.666700005531311, 0.33329999446868896]])
     """
-    z, p, outer = _prepared(logits, target, reduction, "cross_entropy")
-    loss = apply(CrossEntropy(reduction), z, p)
+    op = "cross_entropy"
+    if isinstance(logits, Value) and type(logits.op) is Softmax:
+        _warn_of_softmax_twice(op, logits, axis)
+    if softcap is not None or temperature is not None:
+        logits = _transformed(op, logits, softcap, temperature)
+    z, p, outer, left_in, share, total = rows_of(
+        op, logits, target, reduction, axis, weight, ignore_index, label_smoothing, check
+    )
+    if total is not None and total == 0 and reduction == "mean":
+        warn_of_no_rows(op)
+    loss = apply(CrossEntropy(reduction, share, total), z, p)
+    if z_loss != 0:
+        loss = loss + _z_loss(op, z_loss, z, left_in, reduction)
+    if base is not None:
+        loss = loss / math.log(_positive(op, "base", base))
     return reshape(loss, outer) if reduction == "none" and len(outer) != 1 else loss
 
 
-def unfused_cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
+def linear_cross_entropy(
+    x: Any,
+    W: Any,  # noqa: N803 - the mathematics' name; `weight` is that of the classes
+    target: Any,
+    bias: Any = None,
+    *,
+    axis: int = -1,
+    **options: Any,
+) -> Any:
+    """``cross_entropy(x @ W + bias, target)`` for x (..., D), W (D, K) and bias (K,).
+
+    `target` and the options are those of `cross_entropy`; the classes are on the last axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, W = np.ones((1, 2)), np.zeros((2, 3))
+    >>> linear_cross_entropy(x, W, [0]).round(4)   # log 3
+    np.float64(1.0986)
+    """
+    return cross_entropy(linear(x, W, bias), target, axis=axis, **options)
+
+
+def unfused_cross_entropy(
+    logits: Any,
+    target: Any,
+    *,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    check: bool = False,
+) -> Any:
     """The same loss by the long road, one op at a time, as one would first write it down.
 
     Same arguments, same value and same gradients as `cross_entropy`, for logits that are not
@@ -199,7 +247,12 @@ def unfused_cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") 
     >>> round(tx.unfused_cross_entropy(tx.Tensor([[0.0, 0.0, 0.0]]), [1]).item(), 4)
     1.0986
     """
-    z, p, outer = _prepared(logits, target, reduction, "unfused_cross_entropy")
+    op = "unfused_cross_entropy"
+    z, p, outer, left_in, share, total = rows_of(
+        op, logits, target, reduction, axis, weight, ignore_index, label_smoothing, check
+    )
+    if left_in is not None:
+        z = where(left_in[:, None], z, 0.0)
     logit_maxes = _named("logit_maxes", max(z, axis=1, keepdims=True))
     norm_logits = _named("norm_logits", z - logit_maxes)
     counts = _named("counts", exp(norm_logits))
@@ -207,11 +260,17 @@ def unfused_cross_entropy(logits: Any, target: Any, *, reduction: str = "mean") 
     counts_sum_inv = _named("counts_sum_inv", power(counts_sum, -1))
     probs = _named("probs", counts * counts_sum_inv)
     logprobs = _named("logprobs", log(probs))
-    chosen = logprobs[np.arange(len(p)), p] if p.ndim == 1 else sum(p * logprobs, axis=1)
-    losses = -chosen
+    if p.ndim == 1:
+        y = p._array if isinstance(p, Value) else p
+        chosen = logprobs[np.arange(len(y)), y if left_in is None else np.where(left_in, y, 0)]
+    else:
+        chosen = sum(p * logprobs, axis=1)
+    losses = -chosen if share is None else -chosen * share
     if reduction == "none":
-        return reshape(losses, outer)
-    return mean(losses) if reduction == "mean" else sum(losses)
+        loss = reshape(losses, outer)
+    else:
+        loss = sum(losses) if reduction == "sum" else weighted_mean(op, losses, total)
+    return as_dtype_of(z, loss)
 
 
 def _named(name: str, x: Any) -> Any:
@@ -221,86 +280,48 @@ def _named(name: str, x: Any) -> Any:
     return x
 
 
-def one_hot(y: Array, classes: int, dtype: Any = None) -> Array:
-    """Rows of zeros with a 1 at each class index: the target p of a label.
-
-    Examples
-    --------
-    >>> one_hot(np.array([2, 0]), 3)
-    array([[0., 0., 1.],
-           [1., 0., 0.]])
-    """
-    p = np.zeros((len(y), classes), dtype)
-    p[np.arange(len(y)), y] = 1
-    return p
-
-
-def _prepared(
-    logits: Any, target: Any, reduction: str, op: str
-) -> tuple[Any, Any, tuple[int, ...]]:
-    """Logits as (N, K), a checked target to match, and the shape of the losses."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{op}: reduction={reduction!r}; wanted 'mean', 'sum' or 'none'")
+def _transformed(op: str, logits: Any, softcap: Any, temperature: Any) -> Any:
+    """The logits softly capped, then divided by the temperature."""
     z: Any = logits if isinstance(logits, (Value, np.ndarray)) else np.asarray(logits)
-    p: Any = target if isinstance(target, (Value, np.ndarray)) else np.asarray(target)
-    shape = z.shape
-    if not shape or z.dtype.kind != "f":
-        raise TypeError(
-            f"{op}: logits of shape {shape} and dtype {z.dtype}; wanted floats, (N, K) or (K,)"
-        )
-    axis = 0 if len(shape) == 1 else 1
-    outer, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
-    if not classes:
-        raise ValueError(f"{op}: logits of shape {shape} have no classes")
-    if reduction == "mean" and 0 in outer:
-        raise ValueError(f"{op}: the batch is empty, logits of shape {shape}: no losses, no mean")
-    labels = p.dtype.kind in "iu"
-    if p.shape != (outer if labels else shape) or not (labels or p.dtype.kind == "f"):
-        raise _wrong_target(shape, outer, p, op)
-    if len(shape) != 2:
-        z = reshape(moveaxis(z, axis, -1), (-1, classes))
-        p = p if labels else reshape(moveaxis(p, axis, -1), (-1, classes))
-    if labels:
-        p = _class_indices(p, classes, op)
-        if isinstance(z, Value):  # drawn as the other inputs are
-            p = z.wrap(p)
-            if isinstance(target, Value):
-                p.name = target.name
-    return z, p, outer
-
-
-def _wrong_target(shape: tuple[int, ...], outer: tuple[int, ...], p: Any, op: str) -> Exception:
-    """What to say of a target that is neither class indices nor probabilities for such logits."""
-    hint = ""
-    kind: type[Exception] = ValueError
-    if p.dtype.kind not in "iuf":
-        kind = TypeError
-    elif p.dtype.kind == "f" and p.shape == outer:
-        kind, hint = TypeError, ": are these labels? use target.astype(int)"
-    elif p.shape == shape:
-        hint = ": one-hot integers? use target.astype(float), or target.argmax(1) for the indices"
-    elif p.shape == (*outer, 1):
-        hint = ": use target.squeeze(-1)"
-    return kind(
-        f"{op}: the target has shape {p.shape} and dtype {p.dtype}; wanted class indices "
-        f"(integers) of shape {outer} or probabilities (floats) of shape {shape}, "
-        f"for logits of shape {shape}{hint}"
+    if softcap is not None:
+        c = _positive(op, "softcap", softcap)
+        z = tanh(z / c) * c
+    if temperature is None:
+        return z
+    return z / (
+        temperature if isinstance(temperature, Value) else _positive(op, "temperature", temperature)
     )
 
 
-def _class_indices(y: Any, classes: int, op: str) -> Array:
-    """Labels as a flat array of indices that are known to be in range."""
-    labels: Array = (y._array if isinstance(y, Value) else y).reshape(-1)
-    indices = labels.astype(np.intp)
-    # Seen as unsigned, a negative index is a huge one: one comparison finds both kinds. NumPy's
-    # argmax takes a quarter of the time of its max.
-    unsigned = indices.view(np.uintp)
-    if indices.size and unsigned[unsigned.argmax()] >= classes:
-        row = int(((indices < 0) | (indices >= classes)).argmax())
-        from_one = indices.max() == classes and indices.min() > 0
-        raise IndexError(
-            f"{op}: target[{row}] is {labels[row]}; wanted a class from 0 to {classes - 1} for "
-            f"logits with {classes} classes"
-            + ("; are the labels counted from 1?" if from_one else "")
+def _z_loss(op: str, z_loss: float, z: Any, left_in: Array | None, reduction: str) -> Any:
+    """λ (log Σ exp z)² per row that is left in, reduced as the losses are, but not weighted."""
+    if not 0 < z_loss < math.inf:
+        raise ValueError(f"{op}: z_loss={z_loss!r}; wanted a finite number of at least 0")
+    if left_in is None:
+        penalty = logsumexp(z, axis=1) ** 2
+    else:
+        penalty = where(left_in, logsumexp(where(left_in[:, None], z, 0.0), axis=1) ** 2, 0.0)
+    if reduction == "none":
+        return z_loss * penalty
+    n = z.shape[0] if left_in is None else np.count_nonzero(left_in)
+    return z_loss * sum(penalty) / (n or 1) if reduction == "mean" else z_loss * sum(penalty)
+
+
+def _positive(op: str, name: str, number: Any) -> float:
+    x = float(number)
+    if not 0 < x < math.inf or (name == "base" and x == 1):
+        raise ValueError(
+            f"{op}: {name}={number!r}; wanted a finite number above 0"
+            + (", and not 1" if name == "base" else "")
         )
-    return indices
+    return x
+
+
+def _warn_of_softmax_twice(op: str, logits: Value, axis: int | None) -> None:
+    classes = logits._array.shape[axis if axis is not None else min(1, logits._array.ndim - 1)]
+    floor = math.log(math.e + classes - 1) - 1
+    warn(
+        f"{op}: the logits are the output of softmax, which {op} itself applies: applied twice, "
+        f"the loss of {classes} classes cannot fall below ln(e + K - 1) - 1 = {floor:.3f}; pass "
+        "what softmax was given"
+    )

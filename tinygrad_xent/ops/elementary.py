@@ -1,12 +1,15 @@
-"""Functions of one array, element by element, and `where`, which chooses between two."""
+"""Exponentials, logarithms and roots, `sigmoid`, and `where`, which chooses between two."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..op import Op, apply, formula, implements, not_differentiable
+from ..op import Op, formula, implements, not_differentiable
+from ..value import Value
+from .calling import run
 
 
 class Exp(Op):
@@ -22,7 +25,39 @@ class Exp(Op):
 @implements(np.exp)
 def exp(x: Any) -> Any:
     """``e ** x``."""
-    return apply(Exp(), x)
+    return run(Exp(), x)
+
+
+class Exp2(Op):
+    @formula("2^x")
+    def forward(self, x: Any) -> Any:
+        return np.exp2(x)
+
+    @formula("ḡ ⊙ y log 2")
+    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
+        return g * y * math.log(2)
+
+
+@implements(np.exp2)
+def exp2(x: Any) -> Any:
+    """``2 ** x``."""
+    return run(Exp2(), x)
+
+
+class Expm1(Op):
+    @formula("exp(x) - 1")
+    def forward(self, x: Any) -> Any:
+        return np.expm1(x)
+
+    @formula("ḡ ⊙ exp(x)")
+    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
+        return g * np.exp(x)
+
+
+@implements(np.expm1)
+def expm1(x: Any) -> Any:
+    """``exp(x) - 1``, which keeps its digits for small x."""
+    return run(Expm1(), x)
 
 
 class Log(Op):
@@ -38,55 +73,55 @@ class Log(Op):
 @implements(np.log)
 def log(x: Any) -> Any:
     """The natural logarithm."""
-    return apply(Log(), x)
+    return run(Log(), x)
 
 
-class Sqrt(Op):
-    @formula("√x")
+class Log2(Op):
+    @formula("log₂(x)")
     def forward(self, x: Any) -> Any:
-        return np.sqrt(x)
+        return np.log2(x)
 
-    @formula("ḡ / 2y")
+    @formula("ḡ / (x log 2)")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return g / (2 * y)
+        return g / (x * math.log(2))
 
 
-@implements(np.sqrt)
-def sqrt(x: Any) -> Any:
-    """The square root; its slope at 0 is infinite."""
-    return apply(Sqrt(), x)
+@implements(np.log2)
+def log2(x: Any) -> Any:
+    """The logarithm to base 2: bits."""
+    return run(Log2(), x)
 
 
-class Abs(Op):
-    @formula("|x|")
+class Log10(Op):
+    @formula("log₁₀(x)")
     def forward(self, x: Any) -> Any:
-        return np.abs(x)
+        return np.log10(x)
 
-    @formula("ḡ ⊙ sign(x)")
+    @formula("ḡ / (x log 10)")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return g * sign(x)
+        return g / (x * math.log(10))
 
 
-@implements(np.absolute)
-def abs(x: Any) -> Any:
-    """The absolute value; its slope at the kink is taken as 0."""
-    return apply(Abs(), x)
+@implements(np.log10)
+def log10(x: Any) -> Any:
+    """The logarithm to base 10."""
+    return run(Log10(), x)
 
 
-class Sign(Op):
-    @formula("sign(x)")
+class Log1p(Op):
+    @formula("log(1 + x)")
     def forward(self, x: Any) -> Any:
-        return np.sign(x)
+        return np.log1p(x)
 
-    @formula("0")
+    @formula("ḡ / (1 + x)")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return g * 0.0
+        return g / (1 + x)
 
 
-@implements(np.sign)
-def sign(x: Any) -> Any:
-    """-1, 0 or 1; its slope is 0."""
-    return apply(Sign(), x)
+@implements(np.log1p)
+def log1p(x: Any) -> Any:
+    """``log(1 + x)``, which keeps its digits for small x."""
+    return run(Log1p(), x)
 
 
 class Tanh(Op):
@@ -102,7 +137,7 @@ class Tanh(Op):
 @implements(np.tanh)
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent."""
-    return apply(Tanh(), x)
+    return run(Tanh(), x)
 
 
 class Sigmoid(Op):
@@ -119,22 +154,39 @@ class Sigmoid(Op):
 
 def sigmoid(x: Any) -> Any:
     """``1 / (1 + exp(-x))``, the probability with log-odds x; no x is too large for it."""
-    return apply(Sigmoid(), x)
+    return run(Sigmoid(), x)
 
 
-class Relu(Op):
-    @formula("max(x, 0)")
+class Sqrt(Op):
+    @formula("√x")
     def forward(self, x: Any) -> Any:
-        return np.maximum(x, 0)
+        return np.sqrt(x)
 
-    @formula("ḡ ⊙ [x > 0]")
+    @formula("ḡ / 2y")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return g * (y > 0)
+        return g / (2 * y)
 
 
-def relu(x: Any) -> Any:
-    """``max(x, 0)``; its slope at 0 is taken as 0."""
-    return apply(Relu(), x)
+@implements(np.sqrt)
+def sqrt(x: Any) -> Any:
+    """The square root; its slope at 0 is infinite."""
+    return run(Sqrt(), x)
+
+
+class Cbrt(Op):
+    @formula("∛x")
+    def forward(self, x: Any) -> Any:
+        return np.cbrt(x)
+
+    @formula("ḡ / 3y²")
+    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
+        return g / (3 * y * y)
+
+
+@implements(np.cbrt)
+def cbrt(x: Any) -> Any:
+    """The cube root, also of negative numbers; its slope at 0 is infinite."""
+    return run(Cbrt(), x)
 
 
 class Where(Op):
@@ -158,4 +210,14 @@ class Where(Op):
 @implements(np.where)
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where the condition holds, ``y`` elsewhere; no gradient goes to what was not chosen."""
-    return apply(Where(), condition, x, y)
+    return run(Where(), condition, _beside(x, y), _beside(y, x))
+
+
+def _beside(x: Any, other: Any) -> Any:
+    """X in the dtype of the floating Tensor beside it, if x is weak: a number, list or integers."""
+    if not isinstance(other, Value) or other._array.dtype.kind != "f" or isinstance(x, Value):
+        return x
+    if isinstance(x, (np.ndarray, np.generic)):
+        weak = not x.ndim or x.dtype.kind != "f"
+        return x.astype(other._array.dtype) if weak else x
+    return np.asarray(x, other._array.dtype) if isinstance(x, (list, tuple)) else x

@@ -1,4 +1,4 @@
-"""Matrix products, and the linear layer as one op."""
+"""Matrix products and their kin, and the linear layer as one op."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
-from .shape import swapaxes
+from .calling import as_array, shape_of
+from .einsum import LETTERS, einsum
+from .joining import roll
+from .shape import axes_of, moveaxis, ravel, reshape, swapaxes
 
 
 def _transposed(x: Any) -> Any:
@@ -55,7 +58,7 @@ def matmul(a: Any, b: Any) -> Any:
     try:
         return apply(Matmul(), a, b)
     except ValueError as error:
-        raise ValueError(f"matmul: {_sizes(a)} @ {_sizes(b)}: {_mismatch(a, b)}") from error
+        raise ValueError(f"matmul: {shape_of(a)} @ {shape_of(b)}: {_mismatch(a, b)}") from error
 
 
 class Linear(Op):
@@ -100,17 +103,13 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     try:
         return apply(Linear(), x, weight, bias)
     except ValueError as error:
-        what = f"{_sizes(x)} @ {_sizes(weight)} + {_sizes(bias)}"
+        what = f"{shape_of(x)} @ {shape_of(weight)} + {shape_of(bias)}"
         raise ValueError(f"linear: {what}: {_mismatch(x, weight)}") from error
-
-
-def _sizes(x: Any) -> tuple[int, ...]:
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
 def _mismatch(a: Any, b: Any) -> str:
     """What does not fit between the shapes of a product."""
-    left, right = _sizes(a), _sizes(b)
+    left, right = shape_of(a), shape_of(b)
     if not left or not right:
         return "a scalar has no inner axis; use * to scale"
     inner = right[-2] if len(right) > 1 else right[0]
@@ -119,3 +118,76 @@ def _mismatch(a: Any, b: Any) -> str:
             f"inner sizes {left[-1]} and {inner} differ; wanted a right operand of ({left[-1]}, …)"
         )
     return "the outer sizes do not broadcast"
+
+
+@implements(np.dot)
+def dot(a: Any, b: Any) -> Any:
+    """The sum of products over the last axis of a and the last but one of b, as NumPy's.
+
+    For vectors and matrices it is ``a @ b``, for a number ``a * b``.
+    """
+    a, b = as_array(a), as_array(b)
+    if not a.ndim or not b.ndim:
+        return a * b
+    if b.ndim <= 2:
+        return matmul(a, b)
+    return tensordot(a, b, (-1, -2))
+
+
+@implements(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    """The sum of the products of all elements."""
+    return matmul(ravel(a), ravel(b))
+
+
+@implements(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    """The sum of products over the last axes of both."""
+    a, b = as_array(a), as_array(b)
+    return tensordot(a, b, (-1, -1)) if a.ndim and b.ndim else a * b
+
+
+@implements(np.outer)
+def outer(a: Any, b: Any) -> Any:
+    """All products of an element of a with one of b: a row for each of a's."""
+    return reshape(a, (-1, 1)) * reshape(b, (1, -1))
+
+
+@implements(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """The sum of products over pairs of axes: so many last ones of a with first ones of b, or two
+    lists of axes.
+    """
+    a, b = as_array(a), as_array(b)
+    if not isinstance(axes, (int, np.integer)):
+        left, right = axes_of(axes[0], a.ndim, "tensordot"), axes_of(axes[1], b.ndim, "tensordot")
+    else:
+        left, right = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
+    if len(left) != len(right) or [a.shape[k] for k in left] != [b.shape[k] for k in right]:
+        raise ValueError(
+            f"tensordot: axes {left} of {tuple(a.shape)} and {right} of {tuple(b.shape)}; wanted "
+            "pairs of one size"
+        )
+    of_a = list(LETTERS[: a.ndim])
+    of_b = list(LETTERS[a.ndim : a.ndim + b.ndim])
+    for i, j in zip(left, right, strict=True):
+        of_b[j] = of_a[i]
+    rest = [c for c in of_a + of_b if (c in of_a) != (c in of_b)]
+    return einsum(f"{''.join(of_a)},{''.join(of_b)}->{''.join(rest)}", a, b)
+
+
+@implements(np.cross)
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
+    """The vector at right angles to two vectors of three components.
+
+    These lie along `axisa` of a, `axisb` of b and `axisc` of the result, or all along `axis`.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    if a.shape[-1] != 3 or b.shape[-1] != 3:
+        raise ValueError(f"cross: {a.shape[-1]} and {b.shape[-1]} components; wanted 3 of each")
+    y = roll(a, -1, -1) * roll(b, -2, -1) - roll(a, -2, -1) * roll(b, -1, -1)
+    return moveaxis(y, -1, axisc)

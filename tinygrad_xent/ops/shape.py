@@ -1,13 +1,32 @@
-"""Moving elements without computing: reshape, transpose, broadcast, cast and indexing."""
+"""Moving elements without computing: reshape, transpose, broadcast, cast and the like."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..op import Op, apply, formula, implements
 from ..value import Value
+from .calling import as_array, run
+
+Axes = int | tuple[int, ...]
+
+
+def axis_of(axis: int, ndim: int, name: str) -> int:
+    """The axis counted from the front; one that is not there is an error in the op's name."""
+    return normalize_axis_index(axis, ndim, name)
+
+
+def axes_of(axis: Any, ndim: int, name: str) -> tuple[int, ...]:
+    """The same for one axis or several."""
+    return normalize_axis_tuple(axis, ndim, name)
+
+
+def on_axis(axis: int, part: Any) -> tuple[Any, ...]:
+    """The index that takes `part` of one axis and all of the others."""
+    return (slice(None),) * axis + (part,)
 
 
 class Reshape(Op):
@@ -24,9 +43,20 @@ class Reshape(Op):
 
 
 @implements(np.reshape)
-def reshape(x: Any, shape: int | tuple[int, ...]) -> Any:
+def reshape(x: Any, shape: int | tuple[int, ...], order: str = "C") -> Any:
     """The same elements, in row-major order, in another shape; one size may be -1."""
-    return apply(Reshape((shape,) if isinstance(shape, int) else tuple(shape)), x)
+    if order != "C":
+        raise TypeError(f"reshape: order={order!r}; wanted 'C', the only one: transpose first")
+    return run(Reshape(tuple(shape) if np.iterable(shape) else (shape,)), as_array(x))
+
+
+@implements(np.ravel)
+def ravel(x: Any, order: str = "C") -> Any:
+    """All elements in a row."""
+    return reshape(x, -1, order)
+
+
+flatten = ravel
 
 
 class Transpose(Op):
@@ -50,23 +80,71 @@ class Transpose(Op):
 @implements(np.transpose)
 def transpose(x: Any, axes: tuple[int, ...] | None = None) -> Any:
     """The axes in another order; reversed if none is given."""
-    return apply(Transpose(None if axes is None else tuple(axes)), x)
+    return run(Transpose(None if axes is None else tuple(axes)), as_array(x))
+
+
+@implements(np.matrix_transpose)
+def matrix_transpose(x: Any) -> Any:
+    """The last two axes exchanged."""
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose: got shape {x.shape}; wanted two axes or more")
+    return swapaxes(x, -1, -2)
 
 
 @implements(np.swapaxes)
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""
+    x = as_array(x)
     axes = list(range(x.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    i, j = axis_of(axis1, x.ndim, "swapaxes"), axis_of(axis2, x.ndim, "swapaxes")
+    axes[i], axes[j] = j, i
     return transpose(x, tuple(axes))
 
 
 @implements(np.moveaxis)
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """One axis moved to another place; the others keep their order."""
-    axes = list(range(x.ndim))
-    axes.insert(destination % x.ndim, axes.pop(source))
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """One axis, or several, moved to other places; the others keep their order."""
+    x = as_array(x)
+    sources = axes_of(source, x.ndim, "moveaxis")
+    destinations = axes_of(destination, x.ndim, "moveaxis")
+    if len(sources) != len(destinations):
+        raise ValueError(f"moveaxis: {len(sources)} axes to {len(destinations)} places")
+    axes = [k for k in range(x.ndim) if k not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        axes.insert(place, axis)
     return transpose(x, tuple(axes))
+
+
+@implements(np.rollaxis)
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """One axis moved in front of axis `start`; `moveaxis` is easier to read."""
+    x = as_array(x)
+    axis = axis_of(axis, x.ndim, "rollaxis")
+    start = axis_of(start, x.ndim + 1, "rollaxis")
+    return moveaxis(x, axis, start - (axis < start))
+
+
+@implements(np.squeeze)
+def squeeze(x: Any, axis: Axes | None = None) -> Any:
+    """Without the axes of size 1, or without those named."""
+    x = as_array(x)
+    if axis is None or not x.ndim:
+        return reshape(x, tuple(n for n in x.shape if n != 1))
+    axes = axes_of(axis, x.ndim, "squeeze")
+    for k in axes:
+        if x.shape[k] != 1:
+            raise ValueError(f"squeeze: axis {k} of {x.shape} has size {x.shape[k]}; wanted 1")
+    return reshape(x, tuple(n for k, n in enumerate(x.shape) if k not in axes))
+
+
+@implements(np.expand_dims)
+def expand_dims(x: Any, axis: Axes) -> Any:
+    """New axes of size 1, at these places of the result."""
+    x = as_array(x)
+    ndim = x.ndim + (1 if isinstance(axis, (int, np.integer)) else len(axis))
+    axes = axes_of(axis, ndim, "expand_dims")
+    sizes = iter(x.shape)
+    return reshape(x, tuple(1 if k in axes else next(sizes) for k in range(ndim)))
 
 
 class BroadcastTo(Op):
@@ -85,9 +163,59 @@ class BroadcastTo(Op):
 
 
 @implements(np.broadcast_to)
-def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+def broadcast_to(x: Any, shape: int | tuple[int, ...]) -> Any:
     """Repeated along new axes and axes of size 1, without copying."""
-    return apply(BroadcastTo(tuple(shape)), x)
+    op = BroadcastTo(tuple(shape) if np.iterable(shape) else (shape,))
+    try:
+        return apply(op, x)
+    except ValueError as error:
+        raise ValueError(
+            f"broadcast_to: got shape {as_array(x).shape}; wanted one that stretches to {op.shape}"
+        ) from error
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """All of them repeated to the shape in which they line up."""
+    shape = np.broadcast_shapes(*(as_array(x).shape for x in arrays))
+    return tuple(broadcast_to(x, shape) for x in arrays)
+
+
+@implements(np.meshgrid)
+def meshgrid(*axes: Any, indexing: str = "xy") -> tuple[Any, ...]:
+    """The coordinates of all points of a grid, one array for each axis."""
+    n = len(axes)
+    grid = broadcast_arrays(
+        *(reshape(x, tuple(-1 if i == k else 1 for i in range(n))) for k, x in enumerate(axes))
+    )
+    return tuple(swapaxes(x, 0, 1) for x in grid) if indexing == "xy" and n > 1 else grid
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arrays: Any) -> Any:
+    """With at least one axis: a number becomes (1,)."""
+    return _each(lambda x: reshape(x, 1) if not x.ndim else x, arrays)
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arrays: Any) -> Any:
+    """With at least two axes: (n,) becomes (1, n)."""
+    return _each(lambda x: reshape(x, (1, -1) if x.size else (1, 0)) if x.ndim < 2 else x, arrays)
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arrays: Any) -> Any:
+    """With at least three axes: (n,) becomes (1, n, 1) and (m, n) becomes (m, n, 1)."""
+    return _each(
+        lambda x: expand_dims(atleast_2d(x), 2) if x.ndim < 3 else x,
+        arrays,
+    )
+
+
+def _each(f: Any, arrays: tuple[Any, ...]) -> Any:
+    """The result for one array, a tuple of them for several."""
+    results = tuple(f(as_array(x)) for x in arrays)
+    return results[0] if len(results) == 1 else results
 
 
 class AsType(Op):
@@ -107,70 +235,8 @@ class AsType(Op):
 
 
 def astype(x: Any, dtype: Any) -> Any:
-    """The same numbers in another floating dtype."""
-    return apply(AsType(dtype), x)
-
-
-class GetItem(Op):
-    """x[index]. Its mirror is ScatterAdd: each is the other's rule."""
-
-    name = "getitem"
-
-    def __init__(self, index: Any) -> None:
-        self.index = index
-
-    @formula("x[index]")
-    def forward(self, x: Any) -> Any:
-        return x[self.index]
-
-    @formula("ḡ put back at index, the rest 0")
-    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return scatter_add(g, self.index, x.shape)
-
-
-def getitem(x: Any, index: Any) -> Any:
-    """``x[index]`` as in NumPy; an element that is taken twice gets both gradients."""
-    return apply(GetItem(_frozen(index)), x)
-
-
-class ScatterAdd(Op):
-    """Zeros with x added at index. Its mirror is GetItem: each is the other's rule."""
-
-    name = "scatter_add"
-
-    def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
-        self.index = index
-        self.shape = shape
-
-    @formula("zeros of {shape}, x added at index")
-    def forward(self, x: Any) -> Any:
-        y = np.zeros_like(x, shape=self.shape)
-        if _takes_each_once(self.index):
-            y[self.index] = x
-        else:
-            np.add.at(y, self.index, x)
-        return y
-
-    @formula("ḡ[index]")
-    def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return getitem(g, self.index)
-
-
-def scatter_add(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` to which x is added at `index`; repeated indices accumulate."""
-    return apply(ScatterAdd(_frozen(index), shape), x)
-
-
-def _frozen(index: Any) -> Any:
-    """The index as it is now: the user may write into an index array before backward."""
-    if isinstance(index, tuple):
-        return tuple(_frozen(part) for part in index)
-    if isinstance(index, Value):
-        index = index._array
-    return np.array(index) if isinstance(index, (np.ndarray, list)) else index
-
-
-def _takes_each_once(index: Any) -> bool:
-    """Whether no element can be taken twice: numbers, slices and masks, but no integer arrays."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(not isinstance(part, np.ndarray) or part.dtype == bool for part in parts)
+    """The same numbers in another dtype; integers and bools have no gradient."""
+    op = AsType(dtype)
+    if isinstance(x, Value) and op.dtype.kind != "f":
+        return type(x).wrap(x._array.astype(op.dtype))
+    return run(op, as_array(x))

@@ -1,0 +1,155 @@
+"""Write docs/reference/ops.md from the ops themselves: ``python tests/tools/ops_reference.py``.
+
+Everything on the page is read off the package: the formulas from the rules, NumPy's names from the
+registered twins, what has been checked from the rows of tests/cases.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tinygrad_xent import ops
+from tinygrad_xent.op import NUMPY_TWINS, Op
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "ops.md"
+sys.path.insert(0, str(ROOT / "tests"))
+from cases import CASES  # noqa: E402
+
+# Where PyTorch's name is not ours: under torch, torch.nn.functional (F) or as a Tensor's method.
+TORCH = {
+    "absolute": "abs",
+    "append": "cat",
+    "around": "round",
+    "arctan2": "arctan2",
+    "array_split": "tensor_split",
+    "astype": "Tensor.to",
+    "binary_cross_entropy": "F.binary_cross_entropy",
+    "binary_cross_entropy_with_logits": "F.binary_cross_entropy_with_logits",
+    "concatenate": "concatenate",
+    "cross_entropy": "F.cross_entropy",
+    "degrees": "rad2deg",
+    "elu": "F.elu",
+    "entr": "special.entr",
+    "expand_dims": "unsqueeze",
+    "gaussian_nll_loss": "F.gaussian_nll_loss",
+    "gelu": "F.gelu",
+    "getitem": "Tensor.__getitem__",
+    "hardtanh": "F.hardtanh",
+    "kl_div": "F.kl_div",
+    "leaky_relu": "F.leaky_relu",
+    "linear": "F.linear",
+    "linear_cross_entropy": "F.linear_cross_entropy",
+    "log_sigmoid": "F.logsigmoid",
+    "log_softmax": "log_softmax",
+    "max": "amax",
+    "min": "amin",
+    "mse_loss": "F.mse_loss",
+    "nll_loss": "F.nll_loss",
+    "one_hot": "F.one_hot",
+    "power": "pow",
+    "radians": "deg2rad",
+    "repeat": "repeat_interleave",
+    "rint": "round",
+    "scatter_add": "Tensor.index_put_",
+    "silu": "F.silu",
+    "softplus": "F.softplus",
+    "split": "tensor_split",
+    "take_along_axis": "take_along_dim",
+    "xlog1py": "special.xlog1py",
+}
+TORCH_HAS_OTHER_MEANING = {"split", "take", "repeat"}
+
+
+def rooms() -> Iterator[tuple[ModuleType, list[tuple[Any, type[Op] | None]]]]:
+    """Each room of ops with its public functions in order, and the op that stands above each."""
+    public = {getattr(ops, name): name for name in ops.__all__}
+    for path in sorted(Path(ops.__path__[0]).glob("*.py")):
+        if path.stem == "__init__":
+            continue
+        module = importlib.import_module(f"tinygrad_xent.ops.{path.stem}")
+        above: type[Op] | None = None
+        found: list[tuple[Any, type[Op] | None]] = []
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                cls = getattr(module, node.name)
+                above = cls if issubclass(cls, Op) and cls.rules else above
+            elif isinstance(node, ast.FunctionDef):
+                function = getattr(module, node.name)
+                if function in public:
+                    found.append((function, above))
+                above = None
+        if found:
+            yield module, found
+
+
+def numpy_names(function: Any) -> str:
+    names = [twin for twin, ours in NUMPY_TWINS.items() if ours is function]
+    return ", ".join(f"`np.{twin.__name__}`" for twin in names if hasattr(np, twin.__name__))
+
+
+def torch_name(name: str) -> str:
+    try:
+        import torch
+    except ImportError:
+        return TORCH.get(name, "")
+    wanted = TORCH.get(name) or (name if name not in TORCH_HAS_OTHER_MEANING else "")
+    owner: Any = torch
+    for part in wanted.split("."):
+        owner = torch.nn.functional if part == "F" else getattr(owner, part, None)
+    return f"`{wanted}`" if wanted and owner is not None else ""
+
+
+def formulas(op: type[Op]) -> tuple[str, str]:
+    """The value, and what each argument's rule sends back."""
+    rules = [
+        f"{name}: {_plain(rule.formula)}"  # type: ignore[attr-defined]
+        for name, rule in zip(op.arguments, op.rules, strict=True)
+    ]
+    return _plain(op.forward.formula), "<br>".join(rules)  # type: ignore[attr-defined]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"\1", text).replace("|", "\\|")
+
+
+def page() -> str:
+    checked = {case.name: max(c.order for c in CASES if c.name == case.name) for case in CASES}
+    lines = [
+        "# All ops",
+        "",
+        "Written by `tests/tools/ops_reference.py` from the ops themselves. ḡ is the gradient of",
+        "the loss with respect to the op's output y; each rule says what goes back to an argument.",
+        '"Checked" counts the orders of derivatives compared with finite differences by the tests;',
+        "a function without a rule is made of the others, or has no gradient.",
+    ]
+    for module, functions in rooms():
+        title = (inspect.getdoc(module) or "").splitlines()[0].rstrip(".")
+        lines += ["", f"## {module.__name__.rpartition('.')[2]}", "", title + ".", ""]
+        lines += [
+            "| function | y | rules | NumPy | PyTorch | checked |",
+            "|---|---|---|---|---|---|",
+        ]
+        for function, op in functions:
+            value, rules = formulas(op) if op else ("", "")
+            status = f"{checked[op.__name__]} orders" if op and op.__name__ in checked else ""
+            name = f"`{function.__name__}`"
+            cells = [name, value, rules, numpy_names(function), torch_name(function.__name__)]
+            lines.append("| " + " | ".join([*cells, status]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")
