@@ -106,7 +106,9 @@ CASES = [
     # special
     Case("XLogY", ops.xlogy, (normal(3, 4), positive(4)), special.xlogy, broadcasts=True),
     Case("XLogY", lambda y: ops.xlogy(0.0, y), (np.array([0.0, 3.0]),), np.zeros_like),
+    Case("XLogY", ops.xlogy, (np.array([0.0, 2.0]), np.array([3.0, 0.5])), special.xlogy),
     Case("XLog1PY", ops.xlog1py, (normal(3, 4), positive(4)), special.xlog1py, broadcasts=True),
+    Case("XLog1PY", ops.xlog1py, (np.array([0.0, 2.0]), np.array([3.0, -0.5])), special.xlog1py),
     Case("Entr", ops.entr, (positive(3, 4),), special.entr),
     Case("Erf", ops.erf, (normal(3, 4),), special.erf),
     Case("Erfc", ops.erfc, (normal(3, 4),), special.erfc),

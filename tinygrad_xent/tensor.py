@@ -136,6 +136,11 @@ class Tensor(Value):
         return int(self.item())
 
     def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise ValueError(
+                "bool: the truth value of a Tensor with more than one element is ambiguous: got "
+                f"shape {self.shape}, wanted one element; use .any() or .all()"
+            )
         return bool(self._array)
 
     def __repr__(self) -> str:
@@ -275,6 +280,10 @@ class Tensor(Value):
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         return ops.transpose(self, order or None)
 
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._array.tolist()
+
     # The op's own function is the method: its first argument is the Tensor.
     exp, log, sqrt, tanh, sigmoid, relu = (
         ops.exp,
@@ -315,7 +324,8 @@ class Tensor(Value):
         known = () if twin is None else _options_of(twin)
         unknown = [k for k, v in kwargs.items() if known is not None and k not in known]
         if twin is None or any(kwargs[k] is not None for k in unknown):
-            raise _unsupported(f"np.{function.__name__}", unknown)
+            where = function.__module__.replace("numpy", "np", 1)
+            raise _unsupported(f"{where}.{function.__name__}", unknown)
         return twin(*args, **{k: v for k, v in kwargs.items() if k not in unknown})
 
 

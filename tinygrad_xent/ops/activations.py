@@ -77,7 +77,7 @@ class HardTanh(Op):
 
     @formula("ḡ strictly between {low} and {high}, else 0")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return np.where((x > self.low) & (x < self.high), g, 0.0)
+        return np.where((x <= self.low) | (x >= self.high), 0.0, g)
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:

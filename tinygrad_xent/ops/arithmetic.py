@@ -103,6 +103,9 @@ def divide(x: Any, y: Any) -> Any:
         raise explained("divide", (x, y), error) from error
 
 
+true_divide = divide
+
+
 class Negative(Op):
     @formula("-x")
     def forward(self, x: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..op import Op, formula, implements
 from ..value import Value
@@ -135,8 +136,9 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     """In ascending order along `axis` (None: all in a row), nan last."""
     x = as_array(x)
     x, axis = (ravel(x), 0) if axis is None else (x, axis)
-    if not x.ndim:
-        raise np.exceptions.AxisError(axis, 0, "sort")
+    if not x.ndim and axis in (0, -1):
+        return x
+    axis = normalize_axis_index(axis, x.ndim, "sort")
     return take_along_axis(x, np.argsort(_plain(x), axis=axis, kind="stable"), axis)
 
 

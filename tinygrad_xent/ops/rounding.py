@@ -83,6 +83,9 @@ def round(x: Any, decimals: int = 0) -> Any:
     return run(Round(decimals), x)
 
 
+around = round
+
+
 @implements(np.rint)
 def rint(x: Any) -> Any:
     """The nearest whole number, halves to the even neighbour; its slope is 0."""
@@ -169,6 +172,10 @@ class Abs(Op):
 def abs(x: Any) -> Any:
     """The absolute value; its slope at the kink is taken as 0."""
     return run(Abs(), x)
+
+
+absolute = abs
+fabs = abs
 
 
 class CopySign(Op):

@@ -47,7 +47,7 @@ def reshape(x: Any, shape: int | tuple[int, ...], order: str = "C") -> Any:
     """The same elements, in row-major order, in another shape; one size may be -1."""
     if order != "C":
         raise TypeError(f"reshape: order={order!r}; wanted 'C', the only one: transpose first")
-    return run(Reshape(tuple(shape) if np.iterable(shape) else (shape,)), as_array(x))
+    return run(Reshape(tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)), as_array(x))
 
 
 @implements(np.ravel)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..op import apply, formula
+from ..op import formula
+from .calling import run
 from .elementary import exp, where
 from .reduction import Axis, Reduction
 
@@ -35,7 +36,7 @@ def softmax(z: Any, axis: Axis = -1) -> Any:
     >>> softmax(np.log([1.0, 2.0, 5.0])).round(3)
     array([0.125, 0.25 , 0.625])
     """
-    return apply(Softmax(axis), z)
+    return run(Softmax(axis), z)
 
 
 class LogSoftmax(Reduction):
@@ -63,7 +64,7 @@ def log_softmax(z: Any, axis: Axis = -1) -> Any:
     >>> log_softmax(np.array([40.0, 0.0]))
     array([-4.24835426e-18, -4.00000000e+01])
     """
-    return apply(LogSoftmax(axis), z)
+    return run(LogSoftmax(axis), z)
 
 
 class LogSumExp(Reduction):
@@ -72,9 +73,10 @@ class LogSumExp(Reduction):
     @formula("log Σ exp(z)")
     def forward(self, z: Any) -> Any:
         x = _workable(z)
-        top = _top(x, self.axis)
+        axis = self.over(x)
+        top = _top(x, axis)
         top = np.where(np.isfinite(top), top, 0)
-        y = top + _log_sum_exp(_below(top, x), self.axis)
+        y = top + _log_sum_exp(_below(top, x), axis)
         if not self.keepdims:
             y = y.reshape([n for k, n in enumerate(z.shape) if k not in self.axes(z)])[()]
         return _as_dtype_of(z, y)
@@ -97,7 +99,7 @@ def logsumexp(z: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> logsumexp(np.array([0.0, -40.0]))   # log(1 + e⁻⁴⁰)
     np.float64(4.248354255291589e-18)
     """
-    return apply(LogSumExp(axis, keepdims), z)
+    return run(LogSumExp(axis, keepdims), z)
 
 
 def _workable(z: Any) -> Any:

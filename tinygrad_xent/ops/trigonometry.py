@@ -114,17 +114,22 @@ class ArcTan2(Op):
 
     @formula("ḡ ⊙ x / (x² + y²)")
     def vjp_y(self, g: Any, out: Any, y: Any, x: Any) -> Any:
-        return g * x / (x * x + y * y)
+        return g * x / _squared_distance(x, y)
 
     @formula("-ḡ ⊙ y / (x² + y²)")
     def vjp_x(self, g: Any, out: Any, y: Any, x: Any) -> Any:
-        return -g * y / (x * x + y * y)
+        return -g * y / _squared_distance(x, y)
 
 
 @implements(np.arctan2)
 def arctan2(y: Any, x: Any) -> Any:
     """The angle from -π to π of the point (x, y); y comes first, as in NumPy."""
     return run(ArcTan2(), y, x)
+
+
+def _squared_distance(x: Any, y: Any) -> Any:
+    """x² + y², and 1 at the origin, where the slopes of the angle are taken as 0."""
+    return np.where((x == 0) & (y == 0), 1.0, x) ** 2 + y * y
 
 
 class Hypot(Op):
