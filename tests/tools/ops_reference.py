@@ -27,18 +27,17 @@ sys.path.insert(0, str(ROOT / "tests"))
 from cases import CASES  # noqa: E402
 
 # Where PyTorch's name is not ours: under torch, torch.nn.functional (F) or as a Tensor's method.
-TORCH = {
-    "absolute": "abs",
+# None where it has nothing of the kind.
+TORCH: dict[str, str | None] = {
     "append": "cat",
-    "around": "round",
-    "arctan2": "arctan2",
     "array_split": "tensor_split",
     "astype": "Tensor.to",
+    "average": None,
     "binary_cross_entropy": "F.binary_cross_entropy",
     "binary_cross_entropy_with_logits": "F.binary_cross_entropy_with_logits",
-    "concatenate": "concatenate",
+    "broadcast_arrays": "broadcast_tensors",
+    "cbrt": None,
     "cross_entropy": "F.cross_entropy",
-    "degrees": "rad2deg",
     "elu": "F.elu",
     "entr": "special.entr",
     "expand_dims": "unsqueeze",
@@ -51,24 +50,30 @@ TORCH = {
     "linear": "F.linear",
     "linear_cross_entropy": "F.linear_cross_entropy",
     "log_sigmoid": "F.logsigmoid",
-    "log_softmax": "log_softmax",
+    "matrix_transpose": "Tensor.mT",
     "max": "amax",
     "min": "amin",
     "mse_loss": "F.mse_loss",
     "nll_loss": "F.nll_loss",
     "one_hot": "F.one_hot",
+    "pad": "F.pad",
+    "partition": None,
     "power": "pow",
-    "radians": "deg2rad",
+    "ptp": None,
+    "recurrence": None,
+    "relu6": "F.relu6",
     "repeat": "repeat_interleave",
     "rint": "round",
+    "rollaxis": "movedim",
     "scatter_add": "Tensor.index_put_",
     "silu": "F.silu",
     "softplus": "F.softplus",
+    "softsign": "F.softsign",
     "split": "tensor_split",
     "take_along_axis": "take_along_dim",
+    "unfused_cross_entropy": None,
     "xlog1py": "special.xlog1py",
 }
-TORCH_HAS_OTHER_MEANING = {"split", "take", "repeat"}
 
 
 def rooms() -> Iterator[tuple[ModuleType, list[tuple[Any, type[Op] | None]]]]:
@@ -88,7 +93,7 @@ def rooms() -> Iterator[tuple[ModuleType, list[tuple[Any, type[Op] | None]]]]:
                 function = getattr(module, node.name)
                 if function in public:
                     found.append((function, above))
-                above = None
+                    above = None
         if found:
             yield module, found
 
@@ -99,28 +104,26 @@ def numpy_names(function: Any) -> str:
 
 
 def torch_name(name: str) -> str:
-    try:
-        import torch
-    except ImportError:
-        return TORCH.get(name, "")
-    wanted = TORCH.get(name) or (name if name not in TORCH_HAS_OTHER_MEANING else "")
-    owner: Any = torch
-    for part in wanted.split("."):
-        owner = torch.nn.functional if part == "F" else getattr(owner, part, None)
-    return f"`{wanted}`" if wanted and owner is not None else ""
+    wanted = TORCH.get(name, name)
+    return f"`{wanted}`" if wanted else ""
 
 
 def formulas(op: type[Op]) -> tuple[str, str]:
     """The value, and what each argument's rule sends back."""
-    rules = [
-        f"{name}: {_plain(rule.formula)}"  # type: ignore[attr-defined]
-        for name, rule in zip(op.arguments, op.rules, strict=True)
-    ]
-    return _plain(op.forward.formula), "<br>".join(rules)  # type: ignore[attr-defined]
+    try:
+        application: Any = op()
+        texts = [application.formula(i) for i in (None, *range(len(op.rules)))]
+    except TypeError:  # its attributes have no defaults: their names will do
+        texts = [f.formula for f in (op.forward, *op.rules)]  # type: ignore[attr-defined]
+    value, *rules = [re.sub(r"\{(\w+)\}", r"\1", text).replace("|", "\\|") for text in texts]
+    sent = [f"{name}: {rule}" for name, rule in zip(op.arguments, rules, strict=True)]
+    return value, "<br>".join(sent)
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\{(\w+)\}", r"\1", text).replace("|", "\\|")
+def _sentence(function: Any) -> str:
+    """What a function without an op of its own says of itself first."""
+    text = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+    return "*" + text.replace("``", "`").replace("|", "\\|").rstrip(".") + "*"
 
 
 def page() -> str:
@@ -141,7 +144,7 @@ def page() -> str:
             "|---|---|---|---|---|---|",
         ]
         for function, op in functions:
-            value, rules = formulas(op) if op else ("", "")
+            value, rules = formulas(op) if op else (_sentence(function), "")
             status = f"{checked[op.__name__]} orders" if op and op.__name__ in checked else ""
             name = f"`{function.__name__}`"
             cells = [name, value, rules, numpy_names(function), torch_name(function.__name__)]
