@@ -1,6 +1,9 @@
 """The walk: right on shared nodes, deep chains and second calls; deterministic; leak-free."""
 
+import copy
 import gc
+import pickle
+import warnings
 import weakref
 
 import numpy as np
@@ -54,14 +57,45 @@ def test_order_puts_every_value_before_its_inputs_and_once():
         assert all(position[id(v)] < position[id(i)] for i in v.inputs if isinstance(i, tx.Tensor))
 
 
+def chain(x, links):
+    y = x
+    for _ in range(links):
+        y = y + x
+    return y
+
+
 def test_a_million_links_do_not_recurse():
     x = leaf(0.0)
-    y = x
-    for _ in range(1_000_000):
-        y = y + x
+    y = chain(x, 1_000_000)
+    calls = []
+    y.register_hook(calls.append)
+    x.register_hook(lambda g: g * 2)
     y.backward()
-    assert x.grad == 1_000_001
+    assert x.grad == 2_000_002
+    assert tx.grad(y, x)[0].item() == 2_000_002
+    assert len(calls) == 2
+    assert copy.deepcopy(y).op is copy.copy(y).op is pickle.loads(pickle.dumps(y)).op is None
+    assert repr(y) == "Tensor(0., dtype=float64, op=add)"
     del y
+
+
+def test_a_long_chain_is_differentiated_twice_without_recursion():
+    x = leaf(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y * 1.0
+    (g,) = tx.grad(y * x, x, create_graph=True)  # 2 x
+    assert (g.item(), tx.grad(g, x)[0].item()) == (2.0, 2.0)
+    del y, g
+
+
+def test_a_long_chain_is_watched_without_recursion():
+    x = leaf(1.0)
+    with tx.detect_anomaly():
+        y = chain(x, 10_000)
+        y.backward()
+        with pytest.raises(tx.AnomalyError, match="log gave -inf"):
+            tx.log(y * 0)
 
 
 def test_backward_twice_doubles_the_leaves_exactly():
@@ -287,3 +321,194 @@ def test_a_one_element_array_counts_as_a_scalar():
     x = leaf([[2.0]])
     (x * x).backward()
     np.testing.assert_array_equal(x.grad, [[4.0]])
+
+
+# --- a loss kept alive with its graph -------------------------------------------------------------
+
+
+def train(total, add, steps=5, before=False, backward=None):
+    """A training loop that adds up its losses, in one way or another."""
+    w = leaf(1.0, 2.0)
+    for _ in range(steps):
+        loss = (w * w).sum()
+        if before:
+            total = add(total, loss)
+        (backward or tx.Tensor.backward)(loss)
+        w.data -= 0.1 * w.grad
+        if not before:
+            total = add(total, loss)
+    return total
+
+
+def add_in_place(total, loss):
+    total += loss
+    return total
+
+
+@pytest.mark.parametrize("start", [0, 0.0, tx.Tensor(0.0)])
+@pytest.mark.parametrize(
+    ("add", "before"),
+    [
+        (add_in_place, False),
+        (add_in_place, True),
+        (lambda total, loss: total + loss, False),
+        (lambda total, loss: total + loss, True),
+        (lambda total, loss: loss + total, False),
+    ],
+)
+def test_a_running_total_of_losses_is_warned_of_once(start, before, add):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        train(start, add, before=before)
+    assert [w.category for w in told] == [tx.LikelyMistake]
+    assert "total += loss.item()" in str(told[0].message)
+    assert told[0].filename == __file__
+
+
+def test_three_steps_are_enough_to_tell():
+    for before in (False, True):
+        with pytest.warns(tx.LikelyMistake, match="keeps the graph of every step alive"):
+            train(0, add_in_place, steps=3, before=before)
+
+
+def test_the_warning_can_be_silenced():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tx.LikelyMistake)
+        assert train(0, add_in_place).item() > 0
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda total, loss: total + loss.item(),
+        lambda total, loss: total + float(loss),
+        lambda total, loss: total + loss.detach(),
+        lambda total, loss: [*(total or []), loss],
+    ],
+)
+@pytest.mark.parametrize("before", [False, True])
+def test_numbers_may_be_added_up(add, before):
+    train(0, add, before=before)  # warnings are errors here
+
+
+def test_no_false_alarm():
+    """Each of these adds scalars, and walks them, in a way that is meant."""
+    w = leaf(1.0, 2.0)
+
+    def loss(k=1.0):
+        return (w * k).sum()
+
+    for _ in range(4):  # several tasks in one step
+        total = loss(1) + loss(2) + loss(3)
+        total.backward()
+    for _ in range(4):  # accumulated gradients, each task on its own, and logged at the end
+        a, b, c = loss(1), loss(2), loss(3)
+        for one in (a, b, c):
+            one.backward()
+        assert (a + b + c).item() == 18.0
+        assert (0.0 + a + b + c).item() == 18.0
+    for _ in range(4):  # two walks, then their sum, as with real and fake images
+        real = loss(1)
+        real.backward()
+        fake = loss(2)
+        fake.backward()
+        assert (real + fake).item() == 9.0
+    for _ in range(3):  # a recurrent net, two epochs of it and more
+        h, total = leaf(0.5), 0.0
+        for _ in range(6):
+            h = tx.tanh(h * w.sum())
+            total = total + (h * h).sum()
+        total.backward()
+    a, b = loss(1), loss(2)  # old losses, walked one by one, in a new one
+    a.backward()
+    b.backward()
+    one, both = a + loss(1), a + b
+    for k in range(3):
+        (one + loss(k)).backward()
+        (both + loss(k)).backward()
+    one = loss(1)  # a sum that was walked itself, and then is part of another
+    one.backward()
+    two = loss(2)
+    two.backward()
+    total = two + one
+    (total + 0.0).backward()
+    total.backward()
+    (total + loss(3)).backward()
+    one = loss(2)
+    for _ in range(4):  # again and again
+        one.backward()
+    penalty = one + (w * w).sum() + tx.exp(w).sum()  # of a loss that was walked before
+    penalty.backward()
+    total = 0.0
+    for k in range(5):  # gradients of gradients
+        y = (w**3).sum()
+        (g,) = tx.grad(y, w, create_graph=True)
+        total = total + (g * g).sum() + y * k
+    total.backward()
+    weights = [leaf(1.0) for _ in range(3)]
+    for _ in range(4):  # a neuron of scalars
+        out = 0.0
+        for v in weights:
+            out = out + v.sum() * 2
+        out.backward()
+
+
+def test_a_copy_does_not_share_its_gradient():
+    x = leaf(1.0, 2.0)
+    x.sum().backward()
+    x.grad *= 1  # the user's own array
+    y = copy.copy(x)
+    x.grad *= 100
+    np.testing.assert_array_equal(y.grad, [1.0, 1.0])
+    s = tx.Tensor(2.0, requires_grad=True)
+    (s * s).backward()
+    assert type(copy.deepcopy(s).grad) is np.ndarray
+
+
+class Tagged(tx.Tensor):
+    """A subclass with an attribute of its own."""
+
+
+def test_copies_keep_the_attributes_of_a_subclass():
+    x = Tagged([1.0], requires_grad=True)
+    x.tag = "kept"
+    for y in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert (type(y), y.tag, y.requires_grad) == (Tagged, "kept", True)
+
+
+class Net(tx.nn.Module):
+    """A model that shares a Tensor and keeps a result to look at."""
+
+    def __init__(self):
+        self.layers = [tx.nn.Linear(2, 2), tx.nn.Linear(2, 2)]
+        self.layers[1].weight = self.layers[0].weight
+        self.scale = leaf(1.0)
+
+    def forward(self, x):
+        self.seen = self.layers[1](tx.tanh(self.layers[0](x))) * self.scale
+        return self.seen
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_models_and_their_optimizers_can_be_copied_together(copied):
+    model = Net()
+    optimizer = tx.optim.Adam(model.parameters(), lr=0.1)
+    x = np.ones((3, 2), np.float32)
+
+    def step(model, optimizer):
+        optimizer.zero_grad()
+        loss = tx.cross_entropy(model(x), [0, 1, 1])
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    step(model, optimizer)
+    other, its_optimizer = copied((model, optimizer))
+    assert other.seen.op is None
+    assert other.layers[0].weight is other.layers[1].weight
+    for p, q in zip(other.parameters(), its_optimizer.params, strict=True):
+        assert p is q
+    assert other.layers[0].weight is not model.layers[0].weight
+    assert [step(model, optimizer) for _ in range(3)] == [
+        step(other, its_optimizer) for _ in range(3)
+    ]

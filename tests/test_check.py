@@ -116,3 +116,137 @@ def test_inputs_are_left_alone():
     assert x.grad is None
     assert x.dtype == np.float32
     np.testing.assert_array_equal(x.numpy(), [1.0, 2.0])
+
+
+class Off(Op):
+    """x² y, whose rule for y is off by a factor."""
+
+    @formula("x² y")
+    def forward(self, x, y):
+        return x * x * y
+
+    @formula("2 ḡ ⊙ x ⊙ y")
+    def vjp_x(self, g, out, x, y):
+        return 2 * g * x * y
+
+    @formula("ḡ ⊙ x² / 2")
+    def vjp_y(self, g, out, x, y):
+        return g * x * x / 2
+
+
+def test_the_report_names_the_rule_among_others_and_all_numbers():
+    def f(a, b):
+        return (tx.exp(a) * apply(Off(), tx.sin(a), tx.tanh(b))).sum()
+
+    with pytest.raises(AssertionError) as caught:
+        tx.check_gradients(f, X, np.array([0.25, 2.0]))
+    first, second = str(caught.value).split("\n")
+    right = np.exp(0.5) * np.sin(0.5) ** 2 / np.cosh(0.25) ** 2
+    v = float(first.split("finite differences ")[1].split(",")[0]) / right  # the random direction
+    assert first.startswith("check_gradients: order 1, argument 1, element (0,) of b: ")
+    got = float(first.split("the rule gives ")[1].split(",")[0])
+    assert got == pytest.approx(v * right / 2, rel=1e-8)
+    assert first.endswith("(relative error 0.5)")
+    assert second == "  Off.vjp_y, ḡ ⊙ x² / 2, is off by itself"
+
+
+def test_of_several_wrong_rules_the_first_is_named():
+    f = lambda x: apply(Off(), x, cube_with(3, 1)(x))  # noqa: E731
+    with pytest.raises(AssertionError, match=r"Cube\.vjp_x"):
+        tx.check_gradients(f, X)
+
+
+def test_the_report_names_the_rule_of_a_rule():
+    with pytest.raises(AssertionError, match=r"order 2(.|\n)*Slope\.vjp_x, ḡ ⊙ 6 x, is off"):
+        tx.check_gradients(lambda x: cube_with(1, 1.001)(tx.sin(x)), X)
+
+
+def test_the_report_names_a_rule_that_is_right_but_not_when_differentiated():
+    class Frozen(Op):
+        @formula("x³")
+        def forward(self, x):
+            return x**3
+
+        @formula("ḡ ⊙ 3 x², as a number")
+        def vjp_x(self, g, y, x):
+            return g * (3 * tx.Tensor(x).numpy() ** 2)
+
+    with pytest.raises(AssertionError, match=r"Frozen\.vjp_x, .*, is right, but not its order 2"):
+        tx.check_gradients(lambda x: tx.exp(apply(Frozen(), x) * 0.1), X)
+
+
+def test_where_no_rule_is_off_by_itself_none_is_named():
+    detached = lambda x: x * x.detach()  # noqa: E731
+    with pytest.raises(AssertionError) as caught:
+        tx.check_gradients(detached, X, order=1)
+    assert "\n" not in str(caught.value)
+    assert "off by" in str(caught.value)
+
+
+def test_arguments_are_named_as_the_tensor_or_the_function_names_them():
+    for call, words in [
+        (lambda: tx.check_gradients(cube_with(2, 1), tx.Tensor(X, name="w")), r"\) of w: the rule"),
+        (lambda: tx.check_gradients(lambda *xs: cube_with(2, 1)(xs[0]), X), r"\(0,\): the rule"),
+        (lambda: tx.check_gradients(lambda cubed: cube_with(2, 1)(cubed), X), r"of cubed:"),
+    ]:
+        with pytest.raises(AssertionError, match=words):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "kinks"),
+    [
+        (tx.relu, [-1.0, 0.0, 2.0], 1),
+        (tx.abs, [0.0, 0.0, 1.0], 2),
+        (lambda x: tx.maximum(x, 1.0), [0.0, 1.0, 2.0], 1),
+        (lambda x: tx.max(x), [1.0, 1.0, 0.0], 2),
+        (lambda x: tx.relu(x - 2e-6), [0.0, 1.0], 0),  # between x and x + h: a smaller h will do
+        (lambda x: tx.sin(1000 * x), [0.3, 0.7], 0),  # bends much, but no kink
+    ],
+)
+def test_kinks_are_known_and_counted(f, x, kinks):
+    assert tx.check_gradients(f, np.array(x), order=1).kinks == kinks
+
+
+def test_at_a_kink_a_number_outside_the_two_slopes_is_wrong():
+    def relu_with(slope_at_0):
+        class Relu(Op):
+            @formula("max(x, 0)")
+            def forward(self, x):
+                return np.maximum(x, 0)
+
+            @formula("ḡ where x > 0")
+            def vjp_x(self, g, y, x):
+                return g * np.where(x == 0, slope_at_0, x > 0)
+
+        return lambda x: apply(Relu(), x)
+
+    x = np.array([-1.0, 0.0, 1.0])
+    for slope in (0.0, 0.3, 1.0):
+        assert tx.check_gradients(relu_with(slope), x, order=1).kinks == 1
+    for slope in (-0.1, 1.1):
+        with pytest.raises(
+            AssertionError, match=r"element \(1,\).*at a kink, where the slope is -?0 to the"
+        ):
+            tx.check_gradients(relu_with(slope), x, order=1)
+
+
+def test_a_wrong_rule_beside_a_kink_is_found():
+    class Relu(Op):
+        @formula("max(x, 0)")
+        def forward(self, x):
+            return np.maximum(x, 0)
+
+        @formula("ḡ")
+        def vjp_x(self, g, y, x):
+            return g * (1.001 * (x > 0))
+
+    with pytest.raises(AssertionError, match=r"element \(0,\)"):
+        tx.check_gradients(lambda x: apply(Relu(), x), np.array([1e-4, 0.0]), order=1)
+    f = lambda x: cube_with(1.000_01, 1)(x) * 1e6  # noqa: E731 - large values: much rounding
+    with pytest.raises(AssertionError, match="order 1"):
+        tx.check_gradients(f, X, order=1)
+    for offset in np.linspace(1e7, 2e7, 20):
+        with pytest.raises(AssertionError, match=r"(?s)order 1.*off by.*Cube\.vjp_x"):
+            tx.check_gradients(lambda x, c=offset: cube_with(1.01, 1)(x) + c, X, order=1)
+        tx.check_gradients(lambda x, c=offset: cube_with(1, 1)(x) + c, X, order=1)

@@ -152,6 +152,9 @@ def test_what_was_not_chosen_leaks_no_nan():
     p = leaf([0.0, 0.25])
     (g,) = tx.grad(tx.xlogy(p, p).sum(), p)
     np.testing.assert_allclose(g.numpy(), [0.0, np.log(0.25) + 1])
+    x, y = leaf([0.0, 0.0]), leaf([-1.0, 1.0])
+    for g in tx.grad(tx.xlog1py(x, y).sum(), [x, y]):
+        assert np.isfinite(g.numpy()).all()
 
 
 @pytest.mark.parametrize(

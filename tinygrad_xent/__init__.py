@@ -1,8 +1,10 @@
 """tinygrad_xent: the autodiff engine in which you can see backprop."""
 
 from . import data, nn, ops, optim
+from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
+from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .draw import make_dot
 from .files import ModelError, load, load_model, read_metadata, save
 from .op import Op, apply, formula, not_differentiable
@@ -12,6 +14,7 @@ from .training import History, evaluate, fit
 from .value import enable_grad, get_default_dtype, is_grad_enabled, no_grad, set_default_dtype
 
 __all__ = [
+    "AnomalyError",
     "History",
     "ModelError",
     "Op",
@@ -19,13 +22,18 @@ __all__ = [
     "apply",
     "check_gradients",
     "data",
+    "detect_anomaly",
     "enable_grad",
     "evaluate",
     "fit",
     "formula",
     "get_default_dtype",
     "grad",
+    "hessian",
+    "hvp",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "load",
     "load_model",
     "make_dot",
@@ -36,6 +44,8 @@ __all__ = [
     "read_metadata",
     "save",
     "set_default_dtype",
+    "value_and_grad",
+    "vjp",
 ]
 __all__ += ops.__all__
 

@@ -8,16 +8,33 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from .op import Op
-from .value import Array, Value, enable_grad, no_grad
+from .value import (
+    KEEPS_GRAD,
+    WALKED,
+    Array,
+    Listener,
+    Value,
+    _numbers,
+    _recording,
+    enable_grad,
+    is_grad_enabled,
+    last_walk,
+    no_grad,
+)
 
 V = TypeVar("V", bound=Value)
 NO_AXES: tuple[int, ...] = ()
 FIRST_AXIS = (0,)
+
+# Whether we are inside a function that `derivatives` is differentiating: a gradient that it takes
+# must be recorded, or its own derivative would silently be 0.
+_inside = ContextVar("inside", default=False)
 
 
 class Step(NamedTuple):
@@ -39,14 +56,16 @@ def order(*roots: Value) -> list[Any]:
     An op's result is newer than its inputs, so this is a topological order: when the walk comes to
     a value, everything that was made of it is done, and its gradient is complete.
     """
-    found = {root.number: root for root in roots}
-    values = list(found.values())
+    found: dict[int, Any] = {}
+    values: list[Any] = list(roots)
+    for root in roots:
+        found[root.number] = root
     for value in values:  # which grows meanwhile
         for x in value.inputs:
             if isinstance(x, Value) and x.number not in found:
                 found[x.number] = x
                 values.append(x)
-    return [found[number] for number in sorted(found, reverse=True)]
+    return list(map(found.__getitem__, sorted(found, reverse=True)))
 
 
 def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) -> Iterator[Step]:
@@ -66,6 +85,8 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
         g = take(value.number, None)
         if g is None:
             continue
+        if value._notes:
+            g = _hooked(value, g)
         sent: list[tuple[int, Any, Any, tuple[int, ...]]] = []
         op = value.op
         if op is not None:
@@ -78,7 +99,11 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
                     continue
                 raw = op.vjp(i, g, *recorded) if variadic else rules[i](op, g, *recorded)
                 array = arrays[i + 1]
-                if getattr(raw, "shape", None) == array.shape and raw.dtype is array.dtype:
+                try:
+                    fits = raw.shape == array.shape and raw.dtype is array.dtype
+                except AttributeError:
+                    fits = False  # no array at all; `_fit` says so
+                if fits:
                     term, summed = raw, NO_AXES
                 else:
                     term, summed = _fit(raw, array, op, i)
@@ -86,6 +111,46 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
                 number = x.number
                 gradients[number] = gradients[number] + term if number in gradients else term
         yield new(Step, (value, g, sent))
+
+
+def _told(walk: Iterator[Step], listeners: tuple[Listener, ...]) -> Iterator[Step]:
+    """The walk, of which those who listen are told."""
+    for step in walk:
+        for listener in listeners:
+            listener.walked(step)
+        yield step
+
+
+def _hooked(value: Value, g: Any) -> Any:
+    """The gradient as the value's hooks leave it."""
+    dtype, kind = value._array.dtype, type(value)
+    for hook in [what for key, what in (value._notes or {}).items() if key >= 0]:
+        seen = g
+        if not isinstance(g, Value):
+            seen = np.asarray(g).view()
+            seen.flags.writeable = False  # others may be given the same array
+        answer = hook(seen)
+        if answer is None or answer is seen:
+            continue
+        array = np.array(answer._array if isinstance(answer, Value) else answer)
+        if array.shape != value._array.shape or array.dtype.kind != "f":
+            raise ValueError(
+                f"register_hook: the hook {getattr(hook, '__name__', hook)!r} of {_called(value)} "
+                f"returned {array.dtype} of shape {array.shape}; wanted a gradient of shape "
+                f"{value._array.shape}, or None to leave it as it is"
+            )
+        if not isinstance(g, Value):
+            g = array.astype(dtype, copy=False)
+        elif not isinstance(answer, Value):
+            g = kind.wrap(array.astype(dtype, copy=False))
+        else:
+            g = _cast(answer, dtype)
+    return g
+
+
+def _cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """A Value in this dtype, by an op if it has another."""
+    return x if x._array.dtype == dtype else x.astype(dtype)
 
 
 def _leading_to(targets: Sequence[Value], values: list[Any]) -> set[int]:
@@ -177,6 +242,12 @@ def _seed(root: Value, gradient: Any, caller: str) -> Any:
     return seed
 
 
+def _as_value(seed: Any, gradient: Any, kind: type[Value]) -> Any:
+    """The seed to be differentiated through: the Value that was given, where one was."""
+    given = isinstance(gradient, Value)
+    return _cast(gradient, seed.dtype) if given else kind.wrap(np.asarray(seed))
+
+
 def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -> None:
     """Add the gradient of `root` to the ``.grad`` of every leaf that needs one.
 
@@ -191,11 +262,15 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     ValueError
         If `gradient` does not have the shape of `root`.
     """
-    for value, g, _ in steps(root, _seed(root, gradient, "backward")):
-        if value.op is None or retain_grads or value._keeps_grad:
+    walk = steps(root, _seed(root, gradient, "backward"))
+    mode = _recording.get()
+    for value, g, _ in walk if isinstance(mode, bool) else _told(walk, mode.listeners):
+        if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
             before = value._grad
             value._grad = g if before is None else before + g
             value._grad_is_ours = before is not None
+    last_walk[0] = next(_numbers)
+    root._note(WALKED, last_walk[0])
 
 
 def grad(
@@ -215,7 +290,9 @@ def grad(
     inputs
         One Tensor or several; they may be leaves or stand anywhere in the graph.
     create_graph
-        Record the gradients, so that they can be differentiated again.
+        Record the gradients, so that they can be differentiated again; also with respect to
+        `gradient`, if that is a Tensor which needs one. Inside a function that `jacobian` or its
+        kin differentiates, that is always done.
     allow_unused
         Return None for an input that `output` does not depend on, instead of raising.
 
@@ -231,11 +308,15 @@ def grad(
     targets = [inputs] if isinstance(inputs, Value) else list(inputs)
     seed: Any = _seed(output, gradient, "grad")
     kind = type(output)
-    if create_graph:
-        seed = kind.wrap(np.asarray(seed))
+    create_graph = create_graph or (_inside.get() and is_grad_enabled())
     numbers = {target.number for target in targets}
+    mode = _recording.get()
     with enable_grad() if create_graph else no_grad():
+        if create_graph:
+            seed = _as_value(seed, gradient, kind)
         walk = steps(output, seed, targets)
+        if not isinstance(mode, bool):
+            walk = _told(walk, mode.listeners)
         found = {value.number: g for value, g, _ in walk if value.number in numbers}
     results: list[Any] = []
     for k, target in enumerate(targets):

@@ -2,21 +2,29 @@
 
 The slope of f along element k of x is (f(x + h eₖ) - f(x - h eₖ)) / 2h up to an error of order h².
 In float64 with h = 6e-6 (the cube root of the rounding error) about ten digits of it are right.
+
+At a kink, where the slopes to the left and to the right differ, there is no derivative to compare
+with: any number between the two is a right answer (a subgradient).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import ops
 from .backprop import grad
+from .backprop import order as values_of
+from .op import apply
 from .tensor import Tensor
-from .value import Array
+from .value import Array, Value
 
 Function = Callable[..., Any]
+# Times the step: a kink near x, or a curve that bends much, is left outside by a smaller one.
+FINER = (1.0, 1 / 16, 1 / 256)
 
 
 class GradientCheck(NamedTuple):
@@ -24,6 +32,7 @@ class GradientCheck(NamedTuple):
 
     elements: int  # derivatives that were compared
     largest_error: float  # the largest difference, relative to the larger of 1 and the numbers
+    kinks: int = 0  # where the slopes to the left and right differ, and the rule gave one between
 
 
 def check_gradients(
@@ -50,21 +59,25 @@ def check_gradients(
         2 also checks the gradient of the gradient, and so on.
     rtol, atol
         A difference of at most ``atol + rtol * |finite difference|`` passes; second and higher
-        orders are allowed ten times as much.
+        orders are allowed ten times as much. Of large outputs what rounding makes uncertain is
+        allowed as well.
     step
-        h, relative to the larger of 1 and the size of x.
+        h, relative to the larger of 1 and the size of x. A smaller one is tried before an error is
+        raised.
     seed
         Of the random directions.
 
     Returns
     -------
     GradientCheck
-        How many derivatives were compared, and the largest error.
+        How many derivatives were compared, the largest error, and how many stand at a kink, such
+        as relu's at 0; there the rule's number must lie between the slopes to the left and right.
 
     Raises
     ------
     AssertionError
-        Naming the order, the argument, the element, both numbers and the difference.
+        Naming the order, the argument, the element, both numbers, their difference and what it is
+        of them; and the rule that is off, if one is off by itself.
 
     Examples
     --------
@@ -90,23 +103,94 @@ def check_gradients(
         result: Tensor = f(*arguments)
         return result
 
-    rng = np.random.default_rng(seed)
-    elements, largest, g = 0, 0.0, of_varied
-    for n in range(1, order + 1):
-        scalar = _along_a_direction(g, arrays, rng)
-        slack = 1.0 if n == 1 else 10.0
-        for i, position, got, wanted in _comparisons(scalar, arrays, step):
-            error = abs(got - wanted)
-            elements += 1
-            largest = max(largest, error / max(1.0, abs(wanted)))
-            if not error <= slack * (atol + rtol * abs(wanted)):
-                raise AssertionError(
-                    f"check_gradients: order {n}, argument {varied[i]}, element {position}: "
-                    f"the rule gives {got:.10g}, finite differences {wanted:.10g}, "
-                    f"off by {error:.2g}"
+    elements, kinks, largest = 0, 0, 0.0
+    for found in _comparisons(of_varied, arrays, order, atol, rtol, step, seed):
+        elements += 1
+        kinks += found.at_kink
+        if found.wrong:
+            where = _argument(f, varied[found.i], fixed[varied[found.i]], found.position)
+            culprit = _culprit(found, of_varied, arrays, step)
+            raise AssertionError(f"check_gradients: order {found.order}, {where}: {found}{culprit}")
+        if not found.at_kink:
+            largest = max(largest, found.error / max(1.0, abs(found.wanted)))
+    return GradientCheck(elements, largest, kinks)
+
+
+class _Comparison(NamedTuple):
+    """One derivative by the rules and by finite differences, to both sides and through both."""
+
+    scalar: Function  # what was differentiated
+    order: int
+    i: int
+    position: tuple[int, ...]
+    got: float
+    wanted: float = np.nan
+    left: float = np.nan
+    right: float = np.nan
+    allowed: float = 0.0
+    at_kink: bool = False
+
+    def answered(
+        self, arrays: Sequence[Array], output: float, atol: float, rtol: float, step: float
+    ) -> _Comparison:
+        """The same with finite differences, of a smaller step if those of `step` do not agree."""
+        size = step * max(1.0, abs(float(arrays[self.i][self.position])))
+        rounding = 4 * np.finfo(float).eps * abs(output) / size
+        tried, gap = [], 0.0
+        for scale in FINER:
+            left, right, wanted = _slopes(
+                self.scalar, arrays, self.i, self.position, output, size * scale
+            )
+            # Of a smooth function they differ by h times the curvature: little, and less with a
+            # smaller h.
+            gap = max(gap, abs(right - left))
+            much = max(1e-3 * max(1.0, abs(left), abs(right)), gap / 10, rounding / scale)
+            at_kink = abs(right - left) > much
+            allowed = atol + rtol * abs(wanted) + rounding
+            tried.append(
+                self._replace(
+                    wanted=wanted, left=left, right=right, allowed=allowed, at_kink=at_kink
                 )
-        g = _gradient_of(scalar)
-    return GradientCheck(elements, largest)
+            )
+            if not (at_kink or tried[-1].wrong):
+                break
+        settled = at_kink or not tried[-1].wrong
+        return tried[-1] if settled else tried[0]._replace(at_kink=False)
+
+    @property
+    def error(self) -> float:
+        return abs(self.got - self.wanted)
+
+    @property
+    def wrong(self) -> bool:
+        if not self.at_kink:
+            return not self.error <= self.allowed
+        low, high = sorted((self.left, self.right))
+        return not low - self.allowed <= self.got <= high + self.allowed
+
+    def __str__(self) -> str:
+        if self.at_kink:
+            return (
+                f"the rule gives {self.got:.10g} at a kink, where the slope is {self.left:.10g} to "
+                f"the left and {self.right:.10g} to the right; wanted a number between them"
+            )
+        relative = self.error / abs(self.wanted) if self.wanted else np.inf
+        return (
+            f"the rule gives {self.got:.10g}, finite differences {self.wanted:.10g}, "
+            f"off by {self.error:.2g} (relative error {relative:.2g})"
+        )
+
+
+def _argument(f: Function, k: int, tensor: Tensor, position: tuple[int, ...]) -> str:
+    """Argument number k of f and one of its elements, with the name that it has."""
+    name = tensor.name
+    if not name:
+        try:
+            parameter = list(inspect.signature(f).parameters.values())[k]
+            name = None if parameter.kind is parameter.VAR_POSITIONAL else parameter.name
+        except (TypeError, ValueError, IndexError):  # f does not say
+            name = None
+    return f"argument {k}, element {position}" + (f" of {name}" if name else "")
 
 
 def _along_a_direction(f: Function, arrays: Sequence[Array], rng: np.random.Generator) -> Function:
@@ -138,25 +222,82 @@ def _gradient_of(scalar: Function) -> Function:
     return gradient
 
 
-def _comparisons(scalar: Function, arrays: Sequence[Array], step: float) -> Any:
-    """One by one: (argument, position, derivative by the rule, by finite differences)."""
+def _comparisons(
+    f: Function,
+    arrays: Sequence[Array],
+    order: int,
+    atol: float,
+    rtol: float,
+    step: float,
+    seed: int = 0,
+) -> Iterator[_Comparison]:
+    """Every derivative of f, order after order."""
+    rng = np.random.default_rng(seed)
+    for n in range(1, order + 1):
+        scalar = _along_a_direction(f, arrays, rng)
+        slack = 1.0 if n == 1 else 10.0
+        output, rules = _by_the_rules(scalar, arrays)
+        for i, (a, rule) in enumerate(zip(arrays, rules, strict=True)):
+            for position in np.ndindex(a.shape):
+                asked = _Comparison(scalar, n, i, position, float(rule[position]))
+                yield asked.answered(arrays, output, slack * atol, slack * rtol, step)
+        f = _gradient_of(scalar)
+
+
+def _by_the_rules(scalar: Function, arrays: Sequence[Array]) -> tuple[float, list[Array]]:
+    """The value of a scalar function, and its gradients."""
     leaves = [Tensor(a, requires_grad=True) for a in arrays]
     output = scalar(*leaves)
     for i, (leaf, a) in enumerate(zip(leaves, arrays, strict=True)):
         if not np.array_equal(leaf._array, a, equal_nan=True):
             raise AssertionError(f"check_gradients: a forward or a rule writes into argument {i}")
+    rules: Sequence[Any] = (None,) * len(leaves)
     if output.requires_grad:
         rules = grad(output, leaves, allow_unused=True)
-    else:
-        rules = (None,) * len(leaves)
-    for i, a in enumerate(arrays):
-        rule = np.zeros(a.shape) if rules[i] is None else rules[i].numpy()
-        for position in np.ndindex(a.shape):
-            h = step * max(1.0, abs(a[position]))
-            ends = []
-            for x in (a[position] + h, a[position] - h):
-                moved = [b.copy() for b in arrays]
-                moved[i][position] = x
-                ends.append((x, scalar(*(Tensor(b) for b in moved)).item()))
-            (x1, f1), (x0, f0) = ends
-            yield i, position, float(rule[position]), (f1 - f0) / (x1 - x0)
+    gradients = [
+        np.zeros(a.shape) if g is None else g.numpy() for a, g in zip(arrays, rules, strict=True)
+    ]
+    return output.item(), gradients
+
+
+def _slopes(
+    f: Function, arrays: Sequence[Array], i: int, position: tuple[int, ...], fx: float, h: float
+) -> tuple[float, float, float]:
+    """The slope of f along one element to the left, to the right, and through both ends."""
+    x = float(arrays[i][position])
+    ends = []
+    for moved_to in (x - h, x + h):
+        moved = [b.copy() for b in arrays]
+        moved[i][position] = moved_to
+        ends.append((moved_to, f(*(Tensor(b) for b in moved)).item()))
+    (x0, f0), (x1, f1) = ends
+    return (fx - f0) / (x - x0), (f1 - fx) / (x1 - x), (f1 - f0) / (x1 - x0)
+
+
+def _culprit(found: _Comparison, f: Function, arrays: Sequence[Array], step: float) -> str:
+    """The first rule that is off on the very numbers it was given, if one is: as a line of text.
+
+    First the ops in the graph of what was differentiated, once; then those of f, as often as f was.
+    """
+    for function, order in ((found.scalar, 1), (f, found.order)):
+        output = function(*(Tensor(a, requires_grad=True) for a in arrays))
+        for value in reversed(values_of(output)):
+            if value.op and (name := _wrong_rule(value, order, step)):
+                told = "is off by itself" if order == 1 else f"is right, but not its order {order}"
+                return f"\n  {name} {told}"
+    return ""
+
+
+def _wrong_rule(value: Any, order: int, step: float) -> str:
+    """Which rule of an op is off where it was applied: its name and formula."""
+    op, inputs = value.op, value.recorded[1:]
+    for i, x in enumerate(value.inputs):
+
+        def alone(t: Tensor, i: int = i) -> Any:
+            return apply(op, *inputs[:i], t, *inputs[i + 1 :])
+
+        if isinstance(x, Value) and x._needs_grad:
+            found = _comparisons(alone, [inputs[i].astype(float)], order, 1e-7, 1e-6, step)
+            if any(each.wrong and np.isfinite(each.wanted) for each in found):
+                return f"{type(op).__name__}.vjp_{op.argument(i)}, {op.formula(i)},"
+    return ""

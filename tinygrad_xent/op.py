@@ -31,7 +31,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from .value import GRAPH, USER, Value, _recording, get_default_dtype
+from .value import GRAPH, USER, Value, _recording, get_default_dtype, last_walk
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
@@ -191,6 +191,8 @@ def apply(op: Op, *inputs: Any) -> Any:
     y = op.forward(*arrays)
     if type(y) is not np.ndarray and isinstance(y, SCALARS):
         y = np.asarray(y)
+        if recording and first.op is not None and first.number < last_walk[0]:
+            first._outlive(op, inputs)
     result = new(type(first))
     if recording:
         result._fill(y, True, op, inputs, (y, *arrays))
@@ -198,6 +200,12 @@ def apply(op: Op, *inputs: Any) -> Any:
         if y.dtype == np.float64 and not op.chooses_dtype:
             y = _in_default_float(y, arrays)
         result._fill(y)
+    if recording is True:
+        return result
+    mode = _recording.get()
+    if mode is not True and mode is not False:
+        for listener in mode.listeners:
+            listener.applied(op, inputs, arrays, result)
     return result
 
 
@@ -208,7 +216,7 @@ def _in_default_float(y: Any, arrays: list[Any]) -> Any:
 
 
 def _with_constants(
-    op: Op, inputs: tuple[Any, ...], arrays: list[Any], recording: bool
+    op: Op, inputs: tuple[Any, ...], arrays: list[Any], recording: object
 ) -> list[Any]:
     """The arrays again, with those of constants as `forward` should see them.
 

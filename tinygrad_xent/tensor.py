@@ -16,7 +16,8 @@ from numpy.typing import DTypeLike
 from . import ops
 from .backprop import backward
 from .op import NUMPY_TWINS
-from .value import NOBODY, Array, Value, get_default_dtype
+from .running_total import warn_of_running_total
+from .value import KEEPS_GRAD, NOBODY, Array, Hook, Value, _numbers, get_default_dtype
 
 
 def _reflected(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -194,10 +195,46 @@ class Tensor(Value):
         return self.op is None
 
     backward = backward
+    _outlive = warn_of_running_total
 
     def retain_grad(self) -> None:
         """Let ``backward()`` leave a gradient here too, although this is not a leaf."""
-        self._keeps_grad = True
+        self._must_need_grad("retain_grad")
+        self._note(KEEPS_GRAD, True)
+
+    def register_hook(self, hook: Hook) -> HookHandle:
+        """Call `hook` with the gradient of this Tensor as soon as the backward walk has it.
+
+        What it returns takes the gradient's place, here and in all that follows from it; None
+        leaves it. It is given an array that cannot be written into, and where gradients are
+        recorded (``create_graph=True``) a Tensor. Hooks are called in the order in which they were
+        registered, in every walk: of ``backward()``, of ``tx.grad`` and of a drawing.
+
+        Raises
+        ------
+        RuntimeError
+            If this Tensor needs no gradient.
+        ValueError
+            In the walk, if what `hook` returns is not of the gradient's shape.
+
+        Examples
+        --------
+        >>> import tinygrad_xent as tx
+        >>> x = tx.Tensor([1.0, -2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g.clip(-3, 3))
+        >>> (x * x).sum().backward()                          # 2 x, clipped
+        >>> x.grad
+        array([ 2., -3.], dtype=float32)
+        >>> handle.remove()
+        """
+        self._must_need_grad("register_hook")
+        number = next(_numbers)
+        self._note(number, hook)
+        return HookHandle(self._notes, number)
+
+    def _must_need_grad(self, caller: str) -> None:
+        if not self._needs_grad:
+            raise RuntimeError(f"{caller}: this Tensor needs no gradient, so it never gets one")
 
     def detach(self) -> Tensor:
         """The same numbers, cut off the graph: a leaf that needs no gradient."""
@@ -327,6 +364,18 @@ class Tensor(Value):
             where = function.__module__.replace("numpy", "np", 1)
             raise _unsupported(f"{where}.{function.__name__}", unknown)
         return twin(*args, **{k: v for k, v in kwargs.items() if k not in unknown})
+
+
+class HookHandle:
+    """What `Tensor.register_hook` returns: ``remove()`` takes the hook away again."""
+
+    def __init__(self, notes: Any, number: int) -> None:
+        # The Tensor's notes alone: a handle that is kept does not keep the Tensor and its graph.
+        self._notes, self._number = notes, number
+
+    def remove(self) -> None:
+        """Never call the hook again; a second time does nothing."""
+        self._notes.pop(self._number, None)
 
 
 def _unsupported(name: str, options: Iterable[str]) -> TypeError:

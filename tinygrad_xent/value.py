@@ -1,14 +1,15 @@
 """Value: an array, the op that made it and the values it was made from.
 
 A graph is nothing else: every `Value` that an op produced points back at that op and at its inputs.
-This room also holds the switch that decides whether ops are recorded at all (`no_grad`), and the
-one mechanism that keeps a recorded array from being changed behind the graph's back.
+This room also holds the switch that decides whether ops are recorded at all (`no_grad`), those who
+are told of each op and step while they listen, and the one mechanism that keeps a recorded array
+from being changed behind the graph's back.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
     from .op import Op
 
 Array = NDArray[Any]
+Hook = Callable[[Any], Any]
 
 # Who, besides the Value itself, may hold its array. An array is copied when it would otherwise get
 # a second kind of holder: before the user is handed what the graph relies on, and before the graph
 # records what the user may write into. Everything in between uses the raw array, at no cost.
 NOBODY, GRAPH, USER = range(3)
 
+KEEPS_GRAD, WALKED = -1, -2  # beside the hooks' numbers, which count from 0
+
 _numbers = itertools.count()
-_recording = ContextVar("recording", default=True)
+last_walk = [0]  # the number at which backward() last began, anywhere
 _default_dtype: np.dtype[Any] = np.dtype(np.float32)
 
 
@@ -46,14 +50,17 @@ class Value:
 
     # recorded: (y, *inputs) as arrays, as they were when the op ran: what its rules are given.
     # number: counts creations, so that inputs have smaller numbers than what is made of them.
+    # _grad_is_ours: set and read only where there is a gradient.
+    # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, and WALKED: the number at
+    # which backward() last began here.
     __slots__ = (
         "__weakref__",
         "_array",
         "_grad",
         "_grad_is_ours",
         "_holder",
-        "_keeps_grad",
         "_needs_grad",
+        "_notes",
         "inputs",
         "name",
         "number",
@@ -65,8 +72,8 @@ class Value:
     _grad: Array | None
     _grad_is_ours: bool
     _holder: int
-    _keeps_grad: bool
     _needs_grad: bool
+    _notes: dict[int, Any] | None
     inputs: tuple[Any, ...]
     name: str | None
     number: int
@@ -84,10 +91,9 @@ class Value:
     ) -> None:
         self._array = array
         self._grad = None
-        self._grad_is_ours = False
         self._holder = holder
-        self._keeps_grad = False
         self._needs_grad = needs_grad
+        self._notes = None
         self.inputs = inputs
         self.name = None
         self.number = next(_numbers)
@@ -102,9 +108,19 @@ class Value:
         return value
 
     def __reduce__(self) -> Any:
-        """Leave the graph behind: a copy is a leaf with a number of its own."""
+        """Leave the graph and the hooks behind: a copy is a leaf with a number of its own."""
         needs_grad = self._needs_grad and self.op is None
-        return _restored, (type(self), self._array.copy(), needs_grad, self._grad, self.name)
+        grad = None if self._grad is None else self._grad.copy()
+        made_of = (type(self), self._array.copy(), needs_grad, grad, self.name)
+        return _restored, made_of, getattr(self, "__dict__", None)
+
+    def _note(self, key: int, what: Any) -> None:
+        if self._notes is None:
+            self._notes = {}
+        self._notes[key] = what
+
+    def _outlive(self, op: Op, inputs: tuple[Any, ...]) -> None:
+        """What `apply` calls when a number that is older than the last backward() is used again."""
 
     def _array_for_graph(self) -> Array:
         """The array as the graph may rely on it: a copy if the user may write into the original."""
@@ -132,22 +148,60 @@ def _restored(
 ) -> Value:
     """What `Value.__reduce__` described."""
     value: Value = cls.wrap(array, needs_grad)
-    value._grad, value.name = grad, name
+    value._grad, value._grad_is_ours, value.name = grad, False, name
     return value
 
 
-def is_grad_enabled() -> bool:
-    """Whether ops are being recorded here, in this thread and task."""
-    return _recording.get()
+class Listener:
+    """Who is told what the engine does, while it listens; subclasses define what they hear."""
+
+    def applied(self, op: Op, inputs: tuple[Any, ...], arrays: list[Any], result: Value) -> None:
+        """Hear of an op that was applied to `inputs`, which held these arrays."""
+
+    def walked(self, step: Any) -> None:
+        """Hear of a `Step` of backward() or grad()."""
+
+
+class _Heard:
+    """In the place of True or False, while someone listens: whether ops are recorded, and who."""
+
+    __slots__ = ("listeners", "recording")
+
+    def __init__(self, recording: bool, listeners: tuple[Listener, ...]) -> None:
+        self.recording, self.listeners = recording, listeners
+
+    def __bool__(self) -> bool:
+        return self.recording
+
+
+# Whether ops are recorded, in this thread and task.
+_recording: ContextVar[bool | _Heard] = ContextVar("recording", default=True)
+
+
+def _listeners() -> tuple[Listener, ...]:
+    mode = _recording.get()
+    return mode.listeners if isinstance(mode, _Heard) else ()
 
 
 @contextmanager
-def _recording_set_to(enabled: bool) -> Iterator[None]:
-    token = _recording.set(enabled)
+def _in_mode(recording: bool | None = None, more: tuple[Listener, ...] = ()) -> Iterator[None]:
+    now = bool(_recording.get()) if recording is None else recording
+    listeners = _listeners() + more
+    token = _recording.set(_Heard(now, listeners) if listeners else now)
     try:
         yield
     finally:
         _recording.reset(token)
+
+
+def listening(listener: Listener) -> Any:
+    """Tell `listener` what the engine does: ``with listening(listener): ...``."""
+    return _in_mode(more=(listener,))
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops are being recorded here, in this thread and task."""
+    return bool(_recording.get())
 
 
 def no_grad() -> Any:
@@ -164,12 +218,12 @@ def no_grad() -> Any:
     >>> y.requires_grad
     False
     """
-    return _recording_set_to(False)
+    return _in_mode(recording=False)
 
 
 def enable_grad() -> Any:
     """Record again inside a `no_grad` block."""
-    return _recording_set_to(True)
+    return _in_mode(recording=True)
 
 
 def get_default_dtype() -> np.dtype[Any]:
