@@ -254,6 +254,25 @@ CASES = [
         lambda x: np.prod(x, (0, -1), keepdims=True),
     ),
     Case("Subtract", lambda x: ops.diff(x, 2, 0), (normal(5, 2),), lambda x: np.diff(x, 2, 0)),
+    Case("Concatenate", ops.gradient, (normal(5),), np.gradient),
+    Case(
+        "Concatenate",
+        lambda x: ops.gradient(x, [0.0, 0.5, 2.0, 3.0], axis=-1, edge_order=2),
+        (normal(2, 4),),
+        lambda x: np.gradient(x, [0.0, 0.5, 2.0, 3.0], axis=-1, edge_order=2),
+    ),
+    Case(
+        "Add",
+        lambda a, b: ops.linspace(a, b, 4),
+        (normal(3), normal(2, 1)),
+        lambda a, b: np.linspace(a, b, 4),
+    ),
+    Case(
+        "Transpose",
+        lambda a: ops.linspace(1.0, a, 3, endpoint=False, axis=-1),
+        (normal(2),),
+        lambda a: np.linspace(1.0, a, 3, endpoint=False, axis=-1),
+    ),
     # shape
     Case("Reshape", lambda x: ops.reshape(x, (4, -1)), (normal(2, 6),), lambda x: x.reshape(4, 3)),
     Case("Transpose", ops.transpose, (normal(3, 4),), lambda x: x.T),

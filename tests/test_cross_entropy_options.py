@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from scipy import special
 
 import tinygrad_xent as tx
+from tinygrad_xent.op import apply
+from tinygrad_xent.ops.cross_entropy import CrossEntropy
 
 REDUCTIONS = ["mean", "sum", "none"]
 INF = np.inf
@@ -418,3 +420,49 @@ def test_huge_unsigned_labels_do_not_wrap_to_the_ignored_one():
     y = np.array([0, 2**64 - 100], np.uint64)
     with pytest.raises(IndexError, match="18446744073709551516"):
         tx.cross_entropy(leaf(Z), y)
+
+
+def test_the_target_of_a_row_that_counts_less_has_the_gradient_of_that_share():
+    """What a row's share is multiplied with, its target's gradient is: by the op itself."""
+    rng = np.random.default_rng(3)
+    z, p = leaf(rng.normal(size=(3, 4))), leaf(rng.dirichlet(np.ones(4), 3))
+    share = np.array([0.5, 0.0, 2.0])
+    z._array[1, 2] = -INF  # an ignored row may hold anything
+    loss = apply(CrossEntropy("sum", share), z, p)
+    loss.backward()
+    kept = [0, 2]
+    np.testing.assert_allclose(
+        p.grad[kept], -special.log_softmax(z.data[kept], axis=1) * share[kept, None], rtol=1e-14
+    )
+    np.testing.assert_array_equal(p.grad[1], 0.0)
+
+
+@pytest.mark.parametrize("f", [tx.cross_entropy, tx.unfused_cross_entropy])
+def test_logits_of_a_thousand_are_as_good_as_their_differences(f):
+    z = leaf([[1000.0, 1001.0, 999.0]])
+    loss = f(z, [0])
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(1 + math.e + 1 / math.e), rel=1e-14)
+    q = np.exp([0.0, 1.0, -1.0]) / (1 + math.e + 1 / math.e)
+    np.testing.assert_allclose(z.grad, [q - [1, 0, 0]], rtol=1e-13)
+
+
+@pytest.mark.parametrize("axis", [-3, -2, -1, 0, 1, 2])
+def test_the_classes_may_be_on_any_axis_counted_from_either_end(axis):
+    z = np.random.default_rng(4).normal(size=(3, 4, 2))
+    y = np.zeros(np.delete(z.shape, axis), int)
+    truth = -np.take(special.log_softmax(z, axis=axis), 0, axis=axis)
+    np.testing.assert_allclose(tx.cross_entropy(z, y, axis=axis, reduction="none"), truth)
+
+
+def test_half_precision_targets_are_smoothed_in_single_precision():
+    z, p = np.float16([[1.0, 2.0, -3.0]]), np.float16([[0.2, 0.3, 0.5]])
+    smooth = 0.9 * p.astype(np.float64) + 0.1 / 3
+    truth = -(smooth * special.log_softmax(z.astype(np.float64))).sum()
+    zt = leaf(z, np.float16)
+    loss = tx.cross_entropy(zt, p, label_smoothing=0.1)
+    loss.backward()
+    assert loss.dtype == np.float16 == zt.grad.dtype
+    assert loss.item() == pytest.approx(truth, rel=2**-11)  # rounded once
+    q = special.softmax(z.astype(np.float64))
+    np.testing.assert_allclose(zt.grad, q - smooth, rtol=2**-10, atol=2**-13)

@@ -386,6 +386,9 @@ def test_detach_cuts():
         (lambda t: np.full(2, 2.0) ** t, lambda t: 2**t),
         (lambda t: np.where([True, False], t, 0), lambda t: t * [1, 0]),
         (lambda t: np.power(t, 2), lambda t: t * t),
+        (lambda t: np.vstack([t, t], casting="same_kind"), lambda t: tx.concatenate([t, t])),
+        (lambda t: np.linspace(t, 0.0, 2, endpoint=True), lambda t: tx.stack([t, 0 * t])),
+        (lambda t: np.gradient(t, 0.5, axis=0), lambda t: tx.stack([2 * (t[1] - t[0])] * 2)),
         (lambda t: np.broadcast_to(t, (3, 2, 2)), lambda t: tx.Tensor(np.ones((3, 1, 1))) * t),
     ],
 )
@@ -409,11 +412,18 @@ def test_numpy_functions_record(by_numpy, by_tx):
         (lambda t: np.linalg.svd(t), "svd"),
         (lambda t: np.ldexp(t, 2), "ldexp"),
         (lambda t: np.sum(t, where=[True, False]), "sum with where="),
+        (lambda t: np.vstack([t, t], casting="unsafe"), "vstack with casting="),
     ],
 )
 def test_other_numpy_functions_say_so(call, name):
     with pytest.raises(TypeError, match=rf"{name}.*\.numpy\(\)"):
         call(leaf(1.0, 2.0))
+
+
+def test_ops_of_plain_lists_mean_arrays():
+    np.testing.assert_array_equal(tx.add([1.0, 2.0], [3.0, 4.0]), [4.0, 6.0])
+    np.testing.assert_array_equal(tx.multiply([1.0, 2.0], 2), [2.0, 4.0])
+    np.testing.assert_array_equal(tx.matmul([[1.0, 2.0]], ([3.0], [4.0])), [[11.0]])
 
 
 def test_in_place_operators_on_arrays_are_refused():

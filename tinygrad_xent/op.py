@@ -182,8 +182,8 @@ def apply(op: Op, *inputs: Any) -> Any:
             if type(x) is not float and type(x) is not int:
                 constants = True
             arrays.append(x)
-    if first is None:
-        return op.forward(*arrays)
+    if first is None:  # lists would be joined by +, and repeated by *
+        return op.forward(*[np.asarray(a) if isinstance(a, (list, tuple)) else a for a in arrays])
     recording = needs_grad and _recording.get()
     if constants:
         arrays = _with_constants(op, inputs, arrays, recording)

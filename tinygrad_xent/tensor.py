@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import ops
+from . import ops, protocols
 from .backprop import backward
-from .op import NUMPY_TWINS
 from .running_total import warn_of_running_total
 from .value import KEEPS_GRAD, NOBODY, Array, Hook, Value, _numbers, get_default_dtype
 
@@ -350,20 +347,10 @@ class Tensor(Value):
         return np.array(self._array, dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        twin = NUMPY_TWINS.get(ufunc)
-        if method != "__call__" or twin is None or kwargs:
-            name = ufunc.__name__ + (f".{method}" if method != "__call__" else "")
-            raise _unsupported(f"np.{name}", kwargs)
-        return twin(*inputs)
+        return protocols.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        twin = NUMPY_TWINS.get(function)
-        known = () if twin is None else _options_of(twin)
-        unknown = [k for k, v in kwargs.items() if known is not None and k not in known]
-        if twin is None or any(kwargs[k] is not None for k in unknown):
-            where = function.__module__.replace("numpy", "np", 1)
-            raise _unsupported(f"{where}.{function.__name__}", unknown)
-        return twin(*args, **{k: v for k, v in kwargs.items() if k not in unknown})
+        return protocols.call_function(function, args, kwargs)
 
 
 class HookHandle:
@@ -376,22 +363,6 @@ class HookHandle:
     def remove(self) -> None:
         """Never call the hook again; a second time does nothing."""
         self._notes.pop(self._number, None)
-
-
-def _unsupported(name: str, options: Iterable[str]) -> TypeError:
-    with_options = "".join(f" with {option}=" for option in options)
-    return TypeError(
-        f"{name}{with_options} is not defined for Tensors: use .numpy() for the plain array "
-        "(without gradient), or an op of tinygrad_xent"
-    )
-
-
-@functools.cache
-def _options_of(twin: Callable[..., Any]) -> frozenset[str] | None:
-    """The names of a function's arguments; None if it takes any."""
-    parameters = inspect.signature(twin).parameters
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    return None if anything else frozenset(parameters)
 
 
 def _raw(x: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
-from .calling import explained, run
-from .shape import astype
+from .calling import as_array, explained, run, shape_of
+from .shape import astype, moveaxis
 
 
 class Add(Op):
@@ -221,3 +221,27 @@ def float_power(x: Any, y: Any) -> Any:
         x if isinstance(x, numbers) else astype(x, np.float64),
         y if isinstance(y, numbers) else astype(y, np.float64),
     )
+
+
+@implements(np.linspace)
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0) -> Any:
+    """`num` values evenly spaced from `start` to `stop`, both of which may need a gradient.
+
+    Arrays are joined element by element, along a new `axis`. Without `endpoint`, `stop` is left
+    out, as the first value that would follow.
+
+    Examples
+    --------
+    >>> linspace(0.0, 1.0, 5)
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    if num < 0:
+        raise ValueError(f"linspace: num={num}; wanted 0 or more")
+    dtypes = [a.dtype for a in (start, stop) if hasattr(a, "dtype")]  # numbers are weak
+    start, stop = (as_array(a) if isinstance(a, (list, tuple)) else a for a in (start, stop))
+    shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
+    share = (np.arange(num) / max(num - endpoint, 1)).reshape((num,) + (1,) * len(shape))
+    if any(dtype.kind == "f" for dtype in dtypes):
+        share = share.astype(np.result_type(*dtypes))
+    y = start * (1 - share) + stop * share
+    return moveaxis(y, 0, axis) if axis else y

@@ -11,7 +11,7 @@ from ..op import Op, formula, implements
 from .calling import as_array, run
 from .joining import concatenate
 from .reduction import Axis, Reduction
-from .shape import astype, axis_of, on_axis, reshape
+from .shape import astype, axes_of, axis_of, on_axis, reshape
 
 
 class Along(Op):
@@ -165,3 +165,61 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     for _ in range(n):
         x = x[on_axis(axis, slice(1, None))] - x[on_axis(axis, slice(-1))]
     return x
+
+
+@implements(np.gradient)
+def gradient(x: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """The slope of sampled values along each axis: central differences, one-sided at the ends.
+
+    Parameters
+    ----------
+    spacing
+        Nothing (1), one distance for all axes, or for each axis its own: a distance, or the places
+        of the samples, which may be unevenly spaced.
+    axis
+        One axis (one result), or several; None means all, and a tuple of results if there are
+        several.
+    edge_order
+        1: at the ends the difference of two samples; 2: the slope of a parabola through three.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gradient(np.array([0.0, 1.0, 4.0, 9.0]))
+    array([1., 2., 4., 5.])
+    """
+    x = as_array(x)
+    axes = axes_of(range(x.ndim) if axis is None else axis, x.ndim, "gradient")
+    distances = spacing * len(axes) if len(spacing) == 1 and np.ndim(spacing[0]) == 0 else spacing
+    if len(distances or axes) != len(axes) or edge_order not in (1, 2):
+        raise ValueError(
+            f"gradient: {len(spacing)} spacings, edge_order={edge_order}; wanted one or "
+            f"{len(axes)} spacings and an edge_order of 1 or 2"
+        )
+    slopes = tuple(
+        _slope(x, along, distance, edge_order)
+        for along, distance in zip(axes, distances or (1.0,) * len(axes), strict=True)
+    )
+    return slopes[0] if len(slopes) == 1 else slopes
+
+
+def _slope(x: Any, axis: int, distance: Any, edge_order: int) -> Any:
+    """Along one axis, the slope of the parabola through each sample and its two neighbours."""
+    n = x.shape[axis]
+    if n <= edge_order:
+        raise ValueError(f"gradient: axis {axis} has size {n}; wanted {edge_order + 1} or more")
+    if np.ndim(distance) and len(distance) != n:
+        raise ValueError(f"gradient: {len(distance)} places for the {n} samples of axis {axis}")
+    h = np.diff(distance) if np.ndim(distance) else np.full(n - 1, distance)
+    one_by_one = (-1,) + (1,) * (x.ndim - axis - 1)
+    differences = x[on_axis(axis, slice(1, None))] - x[on_axis(axis, slice(-1))]
+    dtype = x.dtype if x.dtype.kind == "f" else np.float64
+    rise = differences / h.reshape(one_by_one).astype(dtype)
+    left, right = rise[on_axis(axis, slice(-1))], rise[on_axis(axis, slice(1, None))]
+    share = (h[:-1] / (h[:-1] + h[1:])).reshape(one_by_one).astype(dtype)
+    inside = left + (right - left) * share
+    first, last = rise[on_axis(axis, slice(1))], rise[on_axis(axis, slice(-1, None))]
+    if edge_order == 2:  # the parabola of the nearest three: as far beyond its slope as below
+        first = 2 * first - inside[on_axis(axis, slice(1))]
+        last = 2 * last - inside[on_axis(axis, slice(-1, None))]
+    return concatenate([first, inside, last], axis)
