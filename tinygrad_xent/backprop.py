@@ -20,8 +20,8 @@ from .value import (
     Array,
     Listener,
     Value,
+    _listeners,
     _numbers,
-    _recording,
     enable_grad,
     is_grad_enabled,
     last_walk,
@@ -263,12 +263,14 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
         If `gradient` does not have the shape of `root`.
     """
     walk = steps(root, _seed(root, gradient, "backward"))
-    mode = _recording.get()
-    for value, g, _ in walk if isinstance(mode, bool) else _told(walk, mode.listeners):
+    listeners = _listeners()
+    for value, g, _ in _told(walk, listeners) if listeners else walk:
         if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
             before = value._grad
             value._grad = g if before is None else before + g
             value._grad_is_ours = before is not None
+            for listener in listeners:
+                listener.kept(value, before)
     last_walk[0] = next(_numbers)
     root._note(WALKED, last_walk[0])
 
@@ -310,13 +312,11 @@ def grad(
     kind = type(output)
     create_graph = create_graph or (_inside.get() and is_grad_enabled())
     numbers = {target.number for target in targets}
-    mode = _recording.get()
+    listeners = _listeners()
     with enable_grad() if create_graph else no_grad():
         if create_graph:
             seed = _as_value(seed, gradient, kind)
-        walk = steps(output, seed, targets)
-        if not isinstance(mode, bool):
-            walk = _told(walk, mode.listeners)
+        walk = _told(steps(output, seed, targets), listeners)
         found = {value.number: g for value, g, _ in walk if value.number in numbers}
     results: list[Any] = []
     for k, target in enumerate(targets):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .tensor import Tensor
-from .value import Array
+from .value import Array, _listeners
 
 
 class Optimizer:
@@ -34,13 +34,21 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
-        moved = self.moved
+        moved, listeners = self.moved, _listeners()
         for p, state in zip(self.params, self.state, strict=True):
             g = p._grad
             if g is not None:
                 theta = moved(p._array, g, state)
                 # NumPy turns 0-d results into scalars.
+                before = p._array
                 p._rebind(theta if type(theta) is np.ndarray else np.asarray(theta))
+                for listener in listeners:
+                    listener.updated(p, before, self.rule)
+
+    @property
+    def rule(self) -> str:
+        """The step as a formula, for those who watch; a subclass says its own."""
+        return f"{type(self).__name__}(θ, ḡ)"
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """The parameter after the step, as a new array, from the present one and its gradient."""
@@ -96,6 +104,12 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         if nesterov and (not self.momentum or self.dampening):
             raise ValueError("SGD: nesterov needs momentum > 0 and no dampening")
+
+    @property
+    def rule(self) -> str:
+        """See `Optimizer.rule`."""
+        g = f"(ḡ + {self.weight_decay:g} θ)" if self.weight_decay else "ḡ"
+        return f"θ - {self.lr:g} {f'v, v a running sum of {g}' if self.momentum else g}"
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """See `Optimizer.moved`."""
@@ -155,6 +169,11 @@ class Adam(Optimizer):
         self.betas = (float(betas[0]), float(betas[1]))  # a np.float64 would widen float32
         self.eps = _at_least_zero(self, "eps", eps)
         self.weight_decay = _at_least_zero(self, "weight_decay", weight_decay)
+
+    @property
+    def rule(self) -> str:
+        """See `Optimizer.rule`."""
+        return f"θ - {self.lr:g} m̂ / (√v̂ + {self.eps:g})"
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """See `Optimizer.moved`."""

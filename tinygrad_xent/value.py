@@ -161,6 +161,12 @@ class Listener:
     def walked(self, step: Any) -> None:
         """Hear of a `Step` of backward() or grad()."""
 
+    def kept(self, value: Value, before: Array | None) -> None:
+        """Hear that backward() set ``value.grad``, or added to what it held before."""
+
+    def updated(self, value: Value, before: Array, rule: str) -> None:
+        """Hear that an optimizer gave `value` another array, by this rule."""
+
 
 class _Heard:
     """In the place of True or False, while someone listens: whether ops are recorded, and who."""
