@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..backprop import Step, order, steps
+from ..backprop import order, steps
 from ..op import Op
 from ..value import Array, Value
 from .names import name_all
 from .summary import Summary, summarize
+from .walk import Walk
 
 Role = Literal["parameter", "data", "result", "loss"]
 
@@ -138,7 +139,9 @@ class Graph:
         return None
 
 
-def snapshot(var: Value, names: Mapping[str, Any] | None = None) -> Graph:
+def snapshot(
+    var: Value, names: Mapping[str, Any] | None = None, walk: Walk | None = None
+) -> Graph:
     """The graph that `var` was computed by, as it is now.
 
     Gradients are part of it after ``backward()``, which is when some leaf has a ``.grad``.
@@ -150,6 +153,8 @@ def snapshot(var: Value, names: Mapping[str, Any] | None = None) -> Graph:
     names
         What to call its Tensors, such as ``locals()``: anything else in it is ignored, and so are
         names that begin with an underscore. A Tensor that it does not name goes by its own name.
+    walk
+        A backward walk that was noted as it happened, in the place of a new one.
 
     Examples
     --------
@@ -161,50 +166,33 @@ def snapshot(var: Value, names: Mapping[str, Any] | None = None) -> Graph:
     [('t0', 'o0', 'x', 'ḡ ⊙ y'), ('t0', 'o0', 'y', 'ḡ ⊙ x')]
     """
     values = order(var)[::-1]
-    return _Drawn(values, name_all(values, names or {}), _flow(var, values)).graph()
+    called = name_all(values, names or {})
+    return _Drawn(values, called, walk or _walk_if_any(var, values)).graph()
 
 
-@dataclass(frozen=True)
-class _Flow:
-    """One Step of the backward walk as plain data: what arrived, what was sent to each input."""
-
-    gradient: Summary
-    kept: Summary | None
-    sent: dict[int, tuple[Summary, tuple[int, ...]]]
-
-
-def _flow(root: Value, values: list[Value]) -> dict[int, _Flow]:
-    """The backward walk from `root`, by the numbers of the values; empty before backward."""
-    seed = _seed(root, values)
-    if seed is None:
-        return {}
+def walk_from(root: Value, seed: Any) -> Walk:
+    """The engine's walk from `root`, whose gradient is given; no ``.grad`` is touched."""
+    walk = Walk()
     # What overflowed warned in backward; here it is drawn.
     with np.errstate(all="ignore"):
-        return {step.value.number: _plain(step) for step in steps(root, seed)}
+        for step in steps(root, seed):
+            walk.add(step)
+    return walk
 
 
-def _seed(root: Value, values: list[Value]) -> Array | None:
-    """Where the walk begins: 1 for a scalar; what a larger root kept; None if nobody walked yet."""
+def _walk_if_any(root: Value, values: list[Value]) -> Walk:
+    """What backward did; nothing before it was called, which is when no value has a ``.grad``."""
     if not root._needs_grad or all(value._grad is None for value in values):
-        return None
-    return np.ones_like(root._array) if root._array.size == 1 else root._grad
-
-
-def _plain(step: Step) -> _Flow:
-    kept = step.value._grad
-    same = kept is None or np.array_equal(kept, step.gradient, equal_nan=True)
-    return _Flow(
-        summarize(step.gradient),
-        None if same else summarize(kept),
-        {i: (summarize(term), summed) for i, term, _, summed in step.sent},
-    )
+        return Walk()
+    seed = np.ones_like(root._array) if root._array.size == 1 else root._grad
+    return Walk() if seed is None else walk_from(root, seed)
 
 
 class _Drawn:
     """The nodes and edges of a graph while they are collected."""
 
-    def __init__(self, values: list[Value], called: dict[int, str], flow: dict[int, _Flow]) -> None:
-        self.values, self.called, self.flow = values, called, flow
+    def __init__(self, values: list[Value], called: dict[int, str], walk: Walk) -> None:
+        self.values, self.called, self.flow = values, called, walk.flows
         self.ids = {value.number: f"t{k}" for k, value in enumerate(values)}
         self.used: dict[int, Array] = {}  # each leaf as the first op that took it saw it
         self.constants: list[ConstantNode] = []
@@ -223,9 +211,10 @@ class _Drawn:
         node = _op_node(f"o{len(self.ops)}", op, self.ids[value.number])
         self.ops.append(node)
         flow = self.flow.get(value.number)
+        sent = {s.position: s for s in flow.sent} if flow else {}
         for i, (x, array) in enumerate(zip(value.inputs, value.recorded[1:], strict=True)):
             rule = op.formula(i) if isinstance(x, Value) and x._needs_grad else None
-            term, summed = flow.sent.get(i, (None, ())) if flow else (None, ())
+            term, summed = (sent[i].term, sent[i].summed) if i in sent else (None, ())
             source = self.operand(x, array)
             shape = np.shape(array)
             self.edges.append(Edge(source, node.id, i, op.argument(i), shape, rule, term, summed))
@@ -241,7 +230,7 @@ class _Drawn:
     def tensor(self, value: Value) -> TensorNode:
         used = self.used.get(value.number, value._array)
         flow = self.flow.get(value.number)
-        kept = flow.kept if flow else summarize(value._grad) if value._grad is not None else None
+        kept = summarize(value._grad) if value._grad is not None else None
         return TensorNode(
             id=self.ids[value.number],
             name=self.called[value.number],
@@ -250,7 +239,7 @@ class _Drawn:
             now=summarize(value._array) if _changed(used, value._array) else None,
             needs_grad=value._needs_grad,
             gradient=flow.gradient if flow else None,
-            kept=kept,
+            kept=None if flow and repr(kept) == repr(flow.gradient) else kept,  # NaN too
         )
 
     def role(self, value: Value) -> Role:

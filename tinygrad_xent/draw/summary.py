@@ -11,6 +11,8 @@ from ..value import Array
 
 # So many elements are shown one by one: ten classes on a row, or a 4 x 4 matrix.
 CELLS = 16
+# So many are kept, for a page on which one element after another can be looked at.
+ELEMENTS = 64
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Summary:
         Of the finite elements; None if there is none. Integers are labels: they have no mean.
     nans, infs
         How many elements are not finite.
+    elements
+        All elements in a row if they are at most 64; else None.
     """
 
     shape: tuple[int, ...]
@@ -37,6 +41,7 @@ class Summary:
     high: float | None
     nans: int
     infs: int
+    elements: tuple[float, ...] | None = None
 
     @property
     def finite(self) -> bool:
@@ -75,6 +80,7 @@ def summarize(values: Any) -> Summary:
         high=finite.max().item() if finite.size else None,
         nans=nans,
         infs=array.size - finite.size - nans,
+        elements=tuple(array.reshape(-1).tolist()) if array.size <= ELEMENTS else None,
     )
 
 
