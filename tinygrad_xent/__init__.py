@@ -5,7 +5,7 @@ from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
 from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .draw import make_dot
+from .draw import explain, make_dot, play, record
 from .files import ModelError, load, load_model, read_metadata, save
 from .op import Op, apply, formula, not_differentiable
 from .ops import *  # noqa: F403
@@ -25,6 +25,7 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "evaluate",
+    "explain",
     "fit",
     "formula",
     "get_default_dtype",
@@ -41,7 +42,9 @@ __all__ = [
     "no_grad",
     "not_differentiable",
     "optim",
+    "play",
     "read_metadata",
+    "record",
     "save",
     "set_default_dtype",
     "value_and_grad",

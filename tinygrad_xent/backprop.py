@@ -7,6 +7,7 @@ others. Because they all read the same walk, no picture can disagree with the ar
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
@@ -31,6 +32,8 @@ from .value import (
 V = TypeVar("V", bound=Value)
 NO_AXES: tuple[int, ...] = ()
 FIRST_AXIS = (0,)
+
+_last_root: list[Any] = [lambda: None]  # a weak reference
 
 # Whether we are inside a function that `derivatives` is differentiating: a gradient that it takes
 # must be recorded, or its own derivative would silently be 0.
@@ -273,6 +276,12 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
                 listener.kept(value, before)
     last_walk[0] = next(_numbers)
     root._note(WALKED, last_walk[0])
+    _last_root[0] = weakref.ref(root)
+
+
+def last_root() -> Any:
+    """What backward() was last called on, anywhere, if it is still there."""
+    return _last_root[0]()
 
 
 def grad(

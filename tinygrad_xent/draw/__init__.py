@@ -15,13 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 from ..tensor import Tensor
 from .engines import LayoutError
+from .explain import explain
+from .player import Player, play
 from .snapshot import Graph, snapshot
 from .style import Options
+from .tape import Tape, record
 
 if TYPE_CHECKING:
     from .dotgraph import DotGraph
 
-__all__ = ["Graph", "LayoutError", "make_dot", "snapshot"]
+__all__ = [
+    "Graph",
+    "LayoutError",
+    "Player",
+    "Tape",
+    "explain",
+    "make_dot",
+    "play",
+    "record",
+    "snapshot",
+]
 
 # More nodes than this are not drawn: a browser struggles, and nobody reads it.
 MOST_NODES = 2000

@@ -47,8 +47,15 @@ def _table(
     for what, content in rows:
         color = theme.forward if what.startswith("value") else theme.backward
         name = _text(what, color) if what else ""
-        lines.append(f'<TR><TD ALIGN="LEFT">{name}</TD><TD ALIGN="LEFT">{content}</TD></TR>')
+        cells = [f'<TD ALIGN="LEFT"{_handle(node, what, k, options)}>' for k in ("label", "cells")]
+        lines.append(f"<TR>{cells[0]}{name}</TD>{cells[1]}{content}</TD></TR>")
     return "".join([*lines, "</TABLE>"])
+
+
+def _handle(node: TensorNode, what: str, part: str, options: Options) -> str:
+    """An id by which a page finds a cell again; it is written out only beside a tooltip."""
+    row = {"value": "value", "value now": "now", ".grad holds": "kept"}.get(what, "grad")
+    return f' ID="{node.id}-{row}-{part}" TOOLTIP="{row}"' if options.handles and what else ""
 
 
 def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:

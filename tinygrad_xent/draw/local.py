@@ -168,7 +168,7 @@ class _Rerun:
                 now.get(x.number, self.arrays[x.number]) if isinstance(x, Value) else _double(a)
                 for x, a in zip(value.inputs, value.recorded[1:], strict=True)
             ]
-            now[value.number] = np.asarray(copy.copy(value.op).forward(*arrays))  # type: ignore[union-attr]
+            now[value.number] = np.asarray(copy.copy(value.op).forward(*arrays))
         return now.get(self.root.number, self.arrays[self.root.number])
 
 

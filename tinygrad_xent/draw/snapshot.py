@@ -139,9 +139,7 @@ class Graph:
         return None
 
 
-def snapshot(
-    var: Value, names: Mapping[str, Any] | None = None, walk: Walk | None = None
-) -> Graph:
+def snapshot(var: Value, names: Mapping[str, Any] | None = None, walk: Walk | None = None) -> Graph:
     """The graph that `var` was computed by, as it is now.
 
     Gradients are part of it after ``backward()``, which is when some leaf has a ``.grad``.

@@ -63,6 +63,7 @@ class Options:
     legend: bool = True
     precision: int = 3
     theme: Theme = OKABE_ITO
+    handles: bool = False  # ids on the cells of tables, for a page that changes them
 
     def __post_init__(self) -> None:
         for option, allowed in (("values", DETAILS), ("grads", DETAILS), ("rankdir", DIRECTIONS)):

@@ -49,15 +49,19 @@ class Walk:
     flows: dict[int, Flow] = field(default_factory=dict)
     # Of each value that got a term: their sum so far, and their number.
     _totals: dict[int, tuple[Any, int]] = field(default_factory=dict)
+    # The leaves with their gradients, to be checked; nothing that is drawn holds them.
+    leaves: dict[int, tuple[Value, Any]] = field(default_factory=dict)
 
     def add(self, step: Step) -> None:
-        """Note a Step, whose arrays are not kept."""
+        """Note a Step; of its arrays, only the leaves' gradients are kept."""
         value, gradient, sent = step
         self._totals.pop(value.number, None)
         terms = tuple(
             Sent(i, summarize(raw(term)), raw(given).shape, summed, *self._so_far(value, i, term))
             for i, term, given, summed in sent
         )
+        if value.op is None:
+            self.leaves[value.number] = value, raw(gradient)
         self.flows[value.number] = Flow(value.number, summarize(raw(gradient)), terms)
 
     def _so_far(self, value: Value, i: int, term: Any) -> tuple[Summary, int]:

@@ -1,0 +1,213 @@
+"""A page that plays one story or several side by side: HTML that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from .explain import stages
+from .snapshot import Graph, TensorNode
+from .story import Story, edge_id, literal, readable
+from .style import html, number, size
+from .summary import Summary
+
+
+class Shown(NamedTuple):
+    """A story and the drawing of its graph."""
+
+    caption: str
+    story: Story
+    svg: str
+
+
+class Scene(NamedTuple):
+    """Stories that are played side by side.
+
+    Attributes
+    ----------
+    steps
+        For each position of the cursor, which moment each story is at; without it, those of the
+        one story.
+    more
+        What a script of its own needs to know.
+    """
+
+    name: str
+    shown: tuple[Shown, ...]
+    steps: tuple[tuple[int, ...], ...] = ()
+    more: Any = None
+
+
+def page(title: str, scenes: Sequence[Scene], top: str = "", script: str = "") -> str:
+    """The page that plays scenes, one at a time.
+
+    Parameters
+    ----------
+    top
+        HTML above the drawings.
+    script
+        The asset with what that runs.
+    """
+    code = (_asset(script) if script else "") + _asset("player.js")
+    digest = base64.b64encode(hashlib.sha256(f"\n{code}".encode()).digest()).decode()
+    parts = {
+        "title": html(title),
+        "hash": f"sha256-{digest}",
+        "css": _asset("player.css"),
+        "top": top,
+        "panes": "".join(_panes(k, scene) for k, scene in enumerate(scenes)),
+        "data": as_json([_scene(scene) for scene in scenes]),
+        "script": code,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
+
+
+def _panes(number: int, scene: Scene) -> str:
+    """The drawings of a scene; those of all but the first are hidden until they are asked for."""
+    several = len(scene.shown) > 1
+    figures = "".join(
+        f'<figure class="pane" id="s{number}p{k}">'
+        + (f"<figcaption>{html(shown.caption)}</figcaption>" if several else "")
+        + f'<div class="view" tabindex="0" role="group" aria-label="{html(shown.caption)}">'
+        + f"{slim(shown.svg, f's{number}p{k}-')}</div></figure>\n"
+        for k, shown in enumerate(scene.shown)
+    )
+    kind = "scene two" if several else "scene"
+    return f'<div class="{kind}" id="s{number}"{" hidden" if number else ""}>{figures}</div>\n'
+
+
+def _scene(scene: Scene) -> dict[str, Any]:
+    steps = scene.steps or tuple((k,) for k in range(len(scene.shown[0].story.moments)))
+    panes = [_pane(shown.caption, shown.story) for shown in scene.shown]
+    return {"name": scene.name, "panes": panes, "steps": steps, "more": scene.more}
+
+
+@cache
+def _asset(name: str) -> str:
+    """A file of the page, without the spaces that lines begin with."""
+    text = (resources.files(__package__) / "assets" / name).read_text(encoding="utf-8")
+    return re.sub(r"\n\s+", "\n", text)
+
+
+def as_json(data: Any) -> str:
+    """JSON for a script element: no markup can begin in it, and NaN is a string."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", r"\u003c").replace("\u2028", r"\u2028").replace("\u2029", r"\u2029")
+
+
+def _pane(caption: str, story: Story) -> dict[str, Any]:
+    """What the page has to know of one story."""
+    graph = story.graph
+    made_by = {op.result: op.id for op in graph.ops}
+    uses: dict[str, list[str]] = {node.id: [] for node in graph.tensors}
+    inputs: dict[str, list[str]] = {op.id: [] for op in graph.ops}
+    for edge in graph.edges:
+        inputs[edge.op].append(edge_id(edge))
+        if edge.term is not None:
+            uses[edge.source].append(edge_id(edge))
+    return {
+        "caption": caption,
+        "rootName": graph.root.name,
+        "tensors": {
+            node.id: _tensor(node, story, made_by.get(node.id), uses[node.id])
+            for node in graph.tensors
+        },
+        "ops": {
+            op.id: {
+                "n": op.name,
+                "f": op.formula,
+                "y": op.result,
+                "in": inputs[op.id],
+                "saved": ", ".join(f"{readable(s.name)} ({size(s.nbytes)})" for s in op.saved),
+            }
+            for op in graph.ops
+        },
+        "edges": _edges(graph, story),
+        "moments": [
+            [m.kind, m.at, m.group, m.sentence, m.shows or 0, m.count or 0] for m in story.moments
+        ],
+    }
+
+
+def _tensor(node: TensorNode, story: Story, by: str | None, uses: list[str]) -> dict[str, Any]:
+    check = story.checks.get(node.id)
+    found: dict[str, Any] = {
+        "n": node.name,
+        "r": node.role,
+        "s": node.value.shape,
+        "d": node.value.dtype,
+        "need": node.needs_grad,
+        "by": by,
+        "uses": uses,
+        "kept": literal(node.kept) if node.kept else None,
+        "check": (check.verdict, number(check.largest, 2)) if check else None,
+    }
+    found |= _array("v", node.value)
+    if node.gradient is not None:
+        found |= _array("g", node.gradient)
+    return found
+
+
+def _array(key: str, x: Summary) -> dict[str, Any]:
+    """The elements if they are few, and otherwise a text that says where they lie."""
+    if x.elements is None:
+        return {key: None, f"{key}t": literal(x)}
+    return {key: _short(x.elements)}
+
+
+def _short(elements: Sequence[float]) -> list[Any]:
+    """Numbers with as many digits as a page shows; what JSON lacks as a string."""
+    return [
+        float(f"{x:.5g}") if isinstance(x, float) and math.isfinite(x) else str(x)
+        if isinstance(x, float)
+        else int(x)
+        for x in elements
+    ]  # fmt: skip
+
+
+def _edges(graph: Graph, story: Story) -> dict[str, Any]:
+    constants = {node.id: node for node in graph.constants}
+    found: dict[str, Any] = {}
+    for edge in graph.edges:
+        id = edge_id(edge)
+        one: dict[str, Any] = {"a": edge.argument, "rule": edge.rule}
+        if edge.source in constants:
+            one["c"] = literal(constants[edge.source].value)
+        local = story.local.get(id)
+        if edge.term is not None:
+            one |= {"st": stages(graph, edge, local), "tt": literal(edge.term)}
+            one["t"] = _short(edge.term.elements) if edge.term.elements is not None else None
+        if local is not None and local.diagonal:
+            one["D"] = _short([row[i] for i, row in enumerate(local.jacobian)])
+        elif local is not None:
+            one["J"] = [_short(row) for row in local.jacobian]
+        if local is not None and any(any(of_one) for of_one in local.needs):
+            one["needs"] = local.needs
+        found[id] = one
+    return found
+
+
+# What an engine writes on every text and shape, and a page says once.
+_SAID_ONCE = re.compile(
+    r' xml:space="preserve"| text-anchor="start"| font-size="12\.00"| font-family="[^"]*"'
+    r'| stroke="none"(?= points)| xlink:type="simple"| (width|height)="\d+pt"'
+    r'| style="max-width:100%;height:auto"'
+)
+_PLACES = re.compile(r' (?:points|d|x|y|transform|viewBox)="[^"]*"')
+
+
+def slim(svg: str, prefix: str) -> str:
+    """The drawing without what a page says once, and with ids that are unique on it."""
+    text = _SAID_ONCE.sub("", svg[svg.index("<svg") :])
+    # A tenth of a point is enough.
+    text = _PLACES.sub(lambda found: re.sub(r"(\.\d)\d+", r"\1", found[0]), text)
+    text = text.replace(' id="', f' id="{prefix}')
+    text = text.replace('<polygon fill="#ffffff"', '<polygon class="card"')
+    return text.replace('<polygon class="card"', '<polygon class="paper"', 1)
