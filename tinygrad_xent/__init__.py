@@ -5,7 +5,7 @@ from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
 from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .draw import explain, make_dot, play, record
+from .draw import compare_xent, explain, make_dot, play, record
 from .files import ModelError, load, load_model, read_metadata, save
 from .op import Op, apply, formula, not_differentiable
 from .ops import *  # noqa: F403
@@ -21,6 +21,7 @@ __all__ = [
     "Tensor",
     "apply",
     "check_gradients",
+    "compare_xent",
     "data",
     "detect_anomaly",
     "enable_grad",

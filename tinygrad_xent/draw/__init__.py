@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..tensor import Tensor
 from .engines import LayoutError
+from .exhibit import compare_xent
 from .explain import explain
 from .player import Player, play
 from .snapshot import Graph, snapshot
@@ -29,6 +30,7 @@ __all__ = [
     "LayoutError",
     "Player",
     "Tape",
+    "compare_xent",
     "explain",
     "make_dot",
     "play",

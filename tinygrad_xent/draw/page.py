@@ -55,7 +55,8 @@ def page(title: str, scenes: Sequence[Scene], top: str = "", script: str = "") -
     script
         The asset with what that runs.
     """
-    code = (_asset(script) if script else "") + _asset("player.js")
+    code = _asset("player.js").replace("player.start();", _asset(script) if script else "")
+    code += "player.start();\n"
     digest = base64.b64encode(hashlib.sha256(f"\n{code}".encode()).digest()).decode()
     parts = {
         "title": html(title),

@@ -264,7 +264,7 @@ def brief(x: Summary) -> str:
 
 def shows(x: Summary) -> tuple[str, ...]:
     """What the cells of a node in the drawing read."""
-    if x.cells is not None and (x.finite or len(x.elements or ()) > 1):
+    if x.cells is not None:
         return tuple(_number(e) for row in x.cells for e in row)
     parts = (("min", x.low), ("mean", x.mean), ("max", x.high))
     return ("  ".join(f"{name} {number(e, PRECISION)}" for name, e in parts if e is not None),)

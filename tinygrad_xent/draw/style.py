@@ -112,8 +112,8 @@ def shorten(text: str, most: int) -> str:
 
 
 def number(x: float, precision: int) -> str:
-    """`precision` significant digits; integers as they are."""
-    if isinstance(x, int):
+    """`precision` significant digits; integers, also among floats, as they are."""
+    if isinstance(x, int) or (abs(x) < 10_000 and x == int(x)):
         return str(int(x))  # a bool too
     return f"{x + 0.0:.{precision}g}"  # + 0.0 turns -0.0 into 0.0
 

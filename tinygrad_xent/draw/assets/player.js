@@ -18,7 +18,7 @@ function make(tag, attributes = {}, ...children) {
 const digits = (x) => {
   const v = +x;
   if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "Inf" : "-Inf";
-  return v === 0 ? "0" : String(+v.toPrecision(3)).replace(/e([-+])(\d)$/, "e$10$2");
+  return v === Math.round(v) && Math.abs(v) < 10000 ? String(v + 0) : String(+v.toPrecision(3)).replace(/e([-+])(\d)$/, "e$10$2");
 };
 
 /* --- formulas as MathML ------------------------------------------------------------------- */
@@ -119,7 +119,7 @@ class Pane {
         text.setAttribute("text-anchor", "middle");
       });
       this.texts[t + row] = { texts, first: texts.map((text) => text.textContent) };
-      if (row === "grad" && this.tensors[t].g) {
+      if (row === "value" ? this.tensors[t].by : this.tensors[t].g) {
         const all = box.getBBox();
         const dash = texts[0].cloneNode();
         dash.textContent = "—";
@@ -154,6 +154,8 @@ class Pane {
       if (kind === "fwd") {
         const op = this.ops[at];
         for (const id of [at, `${at}-${op.y}`, op.y, ...op.in]) change.push(later(this.find(id)));
+        const box = this.cell(op.y, "value");
+        if (box) { box.classList.add("unknown"); change.push([box, "unknown", false]); }
       } else if (kind === "vjp") change.push(later(this.find(at + "-back")));
       if (shows) {
         const row = kind === "update" ? "value" : "grad", key = at + row;
@@ -430,8 +432,9 @@ const player = {
     this.about = new About($("about"));
     this.quiz = new Quiz($("quiz"));
     this.wire();
+    const address = location.hash;
     this.load(0);
-    this.go(this.fromHash());
+    this.go(this.fromHash(address));
   },
   /* Show one scene; its drawings are prepared when they are first seen. */
   load(number) {
@@ -458,8 +461,8 @@ const player = {
     if (typeof onScene === "function") onScene(scene, number);
     this.go(0);
   },
-  fromHash() {
-    const wanted = new URLSearchParams(location.hash.slice(1));
+  fromHash(address = location.hash) {
+    const wanted = new URLSearchParams(address.slice(1));
     const at = wanted.get("at");
     if (at && this.panes[0].kind(at)) this.picked = [this.panes[0], at];
     return Math.min(Math.max(+wanted.get("step") || 0, 0), this.total - 1);
@@ -471,7 +474,7 @@ const player = {
     this.panes.forEach((p, k) => p.show(at[k]));
     const moved = this.panes.filter((p, k) => at[k] !== before[k]);
     const speaking = moved.length ? moved[moved.length - 1] : this.panes[0];
-    const texts = (moved.length > 1 ? moved : [speaking]).map((p) => (this.panes.length > 1 ? p.caption + ": " : "") + p.moments[p.at][3]);
+    const texts = (moved.length > 1 ? moved : [speaking]).map((p) => (this.panes.length > 1 ? p.caption.split(":")[0] + ": " : "") + p.moments[p.at][3]);
     const back = speaking.isBack(speaking.at);
     $("say").textContent = texts.join(" ");
     $("say").className = back ? "backward" : "";
