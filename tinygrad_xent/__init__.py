@@ -1,6 +1,6 @@
 """tinygrad_xent: the autodiff engine in which you can see backprop."""
 
-from . import data, nn, ops, optim
+from . import data, draw, nn, ops, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
@@ -24,6 +24,7 @@ __all__ = [
     "compare_xent",
     "data",
     "detect_anomaly",
+    "draw",
     "enable_grad",
     "evaluate",
     "explain",

@@ -17,6 +17,7 @@ from ..tensor import Tensor
 from .engines import LayoutError
 from .exhibit import compare_xent
 from .explain import explain
+from .movie import Movie
 from .player import Player, play
 from .snapshot import Graph, snapshot
 from .style import Options
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Graph",
     "LayoutError",
+    "Movie",
     "Player",
     "Tape",
     "compare_xent",

@@ -55,19 +55,24 @@ def page(title: str, scenes: Sequence[Scene], top: str = "", script: str = "") -
     script
         The asset with what that runs.
     """
-    code = _asset("player.js").replace("player.start();", _asset(script) if script else "")
-    code += "player.start();\n"
+    code = ["base.js", "player.js", *([script] if script else []), "start.js"]
+    panes = "".join(_panes(k, scene) for k, scene in enumerate(scenes))
+    data = [_scene(scene) for scene in scenes]
+    return filled("player.html", title, code, data, top=top, panes=panes)
+
+
+def filled(template: str, title: str, scripts: Sequence[str], data: Any, **parts: str) -> str:
+    """A template with everything in it; its policy allows these very scripts and nothing else."""
+    code = "".join(map(_asset, scripts))
     digest = base64.b64encode(hashlib.sha256(f"\n{code}".encode()).digest()).decode()
-    parts = {
+    parts |= {
         "title": html(title),
         "hash": f"sha256-{digest}",
         "css": _asset("player.css"),
-        "top": top,
-        "panes": "".join(_panes(k, scene) for k, scene in enumerate(scenes)),
-        "data": as_json([_scene(scene) for scene in scenes]),
+        "data": as_json(data),
         "script": code,
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset(template))
 
 
 def _panes(number: int, scene: Scene) -> str:

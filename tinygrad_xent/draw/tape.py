@@ -87,14 +87,16 @@ def record() -> Iterator[Tape]:
         yield tape
 
 
-def story_of(root: Value, names: Mapping[str, Any] | None = None, seed: Any = None) -> Story:
+def story_of(
+    root: Value, names: Mapping[str, Any] | None = None, seed: Any = None, check: bool = True
+) -> Story:
     """The story of a graph and of a walk through it, taken now; no ``.grad`` is touched."""
     if not root._needs_grad:
         return tell(root, Walk(), names)
     if seed is None:
         seed = np.ones_like(root._array)
     walk = walk_from(root, seed)
-    return tell(root, walk, names, checks=checks(root, seed, walk))
+    return tell(root, walk, names, checks=checks(root, seed, walk) if check else None)
 
 
 def checks(root: Value, seed: Array, walk: Walk) -> dict[int, Check]:

@@ -1,75 +1,6 @@
-"use strict";
 /* The player: walks through what Python wrote down. It computes no derivative; of numbers it only
    multiplies and adds what it is given, to show one element's sum. */
 const scenes = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
-const MATH = "http://www.w3.org/1998/Math/MathML";
-
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
-  }
-  node.append(...children);
-  return node;
-}
-
-const digits = (x) => {
-  const v = +x;
-  if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "Inf" : "-Inf";
-  return v === Math.round(v) && Math.abs(v) < 10000 ? String(v + 0) : String(+v.toPrecision(3)).replace(/e([-+])(\d)$/, "e$10$2");
-};
-
-/* --- formulas as MathML ------------------------------------------------------------------- */
-const m = (tag, ...children) => {
-  const node = document.createElementNS(MATH, tag);
-  node.append(...children);
-  return node;
-};
-const TOKEN = /∂[^\s/∂]+\/∂[^\s=;,)]+|\[[-+0-9.eNaInf;() ]+\]|\d+(?:\.\d+)?(?:e[-+]?\d+)?|[\p{L}_][\p{L}\p{M}\w]*|[ᵀ⁰¹²³⁴⁻]+|\s+|./gu;
-const SUPER = { "ᵀ": "T", "⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁻": "-" };
-
-function matrix(text) {
-  const rows = text.slice(1, -1).split(";").map((row) => row.trim().split(/\s+/));
-  const table = m("mtable", ...rows.map((row) => m("mtr", ...row.map((x) => m("mtd", m("mn", x))))));
-  return table; // the style sheet draws the brackets: without a math font they would not grow
-}
-
-function typeset(text) {
-  const out = [];
-  const tokens = text.match(TOKEN) || [];
-  for (let k = 0; k < tokens.length; k++) {
-    const t = tokens[k];
-    if (/^\s+$/.test(t)) { if (t.length > 1) out.push(m("mtext", "\u2003")); continue; }
-    if (/^∂.+\/∂/.test(t)) {
-      const [above, below] = t.split("/∂");
-      out.push(m("mfrac", m("mrow", m("mo", "∂"), m("mi", above.slice(1))), m("mrow", m("mo", "∂"), m("mi", below))));
-    } else if (/^\[/.test(t) && t.length > 1) out.push(matrix(t));
-    else if (/^[\d]/.test(t)) out.push(m("mn", t));
-    else if (SUPER[t[0]] && out.length) {
-      const base = out.pop();
-      out.push(m("msup", base, m("mi", [...t].map((c) => SUPER[c]).join(""))));
-    } else if (t === "^" && out.length && k + 1 < tokens.length) {
-      const base = out.pop();
-      let part = tokens[++k];
-      if (part === "(") { part = ""; while (++k < tokens.length && tokens[k] !== ")") part += tokens[k]; }
-      else if (part === "-" && k + 1 < tokens.length) part += tokens[++k];
-      out.push(m("msup", base, m("mrow", m("mi", part.replace("-", "−")))));
-    } else if (/^[\p{L}_]/u.test(t)) out.push(m("mi", t));
-    else out.push(m("mo", t === "-" ? "−" : t));
-  }
-  return out;
-}
-
-function formula(text) {
-  const node = m("math", m("mrow", ...typeset(text)));
-  node.setAttribute("displaystyle", "true");
-  node.setAttribute("aria-label", text);
-  node.setAttribute("alttext", text);
-  return node;
-}
-
 /* --- one drawing ----------------------------------------------------------------------------- */
 class Pane {
   constructor(given, name) {
@@ -188,6 +119,7 @@ class Pane {
     const { texts, first } = this.texts[key];
     const now = shows || first;
     texts.forEach((text, k) => { text.textContent = now.length === texts.length ? now[k] : k ? "" : now.join("  "); });
+    if (/grad$|value$/.test(key)) tint(texts, now);
   }
   show(to) {
     const set = ([el, name, on]) => { if (el) el.classList.toggle(name, on); };
@@ -573,4 +505,3 @@ const player = {
     });
   },
 };
-player.start();

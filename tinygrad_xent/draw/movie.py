@@ -1,0 +1,182 @@
+"""Movie: the graph of one example through training, its numbers changing, beside the loss."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..tensor import Tensor
+from ..training import Epoch
+from ..value import Array, no_grad
+from .page import filled, slim
+from .player import drawing
+from .snapshot import Graph
+from .story import shows
+from .style import number
+from .tape import story_of
+
+# Okabe and Ito's colours for classes: of the region, and of a point in it.
+CLASSES = (
+    ("#cfe8f7", "#0072b2"),
+    ("#fbe6bd", "#b36b00"),
+    ("#c6ebdf", "#00714f"),
+    ("#f3dcea", "#9b3f73"),
+    ("#fbf6c2", "#7a7000"),
+    ("#f6cfb8", "#a54600"),
+)
+SIDE = 48  # squares of a map of decision regions
+
+
+class Movie:
+    """Frames of training, for one example: values and gradients at chosen epochs.
+
+    Parameters
+    ----------
+    model
+        Takes rows, returns logits (N, K).
+    x, label
+        The example: a row, and its class index.
+    data
+        A `Dataset` of two columns, or ``(x, y)``, whose decision regions are painted; or None.
+    every
+        Take a frame every so many epochs; all others pass.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> toy = tx.data.load("moons")
+    >>> model = tx.nn.MLP([2, 4, 2], rng=0)
+    >>> movie = tx.draw.Movie(model, toy.x[0], int(toy.y[0]), data=toy)
+    >>> history = tx.fit(model, toy, epochs=3, on_epoch=movie.take)
+    >>> len(movie)
+    4
+    """
+
+    def __init__(self, model: Any, x: Any, label: int, *, data: Any = None, every: int = 1) -> None:
+        if every < 1:
+            raise ValueError(f"Movie: every={every}; wanted 1 or more")
+        self.model, self.label, self.every = model, int(label), every
+        self.x = np.array(x)[None]
+        self.frames: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self._svg = ""
+        self._map = None if data is None else _Map(data)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def take(self, epoch: Epoch) -> None:
+        """Take a frame: what `fit` calls as ``on_epoch``."""
+        if epoch.epoch % self.every:
+            return
+        x = Tensor(self.x, name="x")
+        logits = self.model(x)
+        logits.name = "z"
+        loss = ops.cross_entropy(logits, Tensor(np.array([self.label]), name="y"))
+        story = story_of(loss, dict(self.model.named_parameters()), check=False)
+        if not self._svg:
+            self._svg = drawing(story)
+            self.keys = _keys(story.graph)
+        correct = int(logits.argmax(axis=1)[0]) == self.label
+        losses = [epoch.train_loss] + [epoch.test_loss] * (not math.isnan(epoch.test_loss))
+        self.frames.append(
+            {
+                "label": f"epoch {epoch.epoch}",
+                "losses": losses,
+                "sentence": _sentence(epoch, loss.item(), correct),
+                "shows": _texts(story.graph),
+                "region": self._map.region(self.model) if self._map else "",
+            }
+        )
+
+    def save(self, path: str | os.PathLike[str] = "movie.html", title: str = "Training") -> str:
+        """Write the page, which needs no other file and no network; the path is returned.
+
+        Raises
+        ------
+        ValueError
+            If no frame was taken, or the suffix is not .html.
+        """
+        from .dotgraph import _replace
+
+        target = Path(path)
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"save: {str(path)!r} has the suffix {target.suffix!r}; wanted .html")
+        _replace(target, self.html(title).encode())
+        return str(target)
+
+    def html(self, title: str = "Training") -> str:
+        """The page as text."""
+        if not self.frames:
+            raise ValueError("Movie: no frame was taken; pass on_epoch=movie.take to fit")
+        data = {
+            "frames": self.frames,
+            "keys": self.keys,
+            "series": ["training", "test"][: len(self.frames[0]["losses"])],
+            "map": self._map.drawn() if self._map else None,
+        }
+        caption = "one example, forward and back: its values and gradients"
+        svg = slim(self._svg, "m-")
+        return filled("movie.html", title, ["base.js", "movie.js"], data, svg=svg, caption=caption)
+
+
+def _keys(graph: Graph) -> list[str]:
+    """The cells whose numbers change: a value and a gradient per tensor."""
+    return [f"{node.id}-{row}" for node in graph.tensors for row in ("value", "grad")]
+
+
+def _texts(graph: Graph) -> list[tuple[str, ...] | int]:
+    found: list[tuple[str, ...] | int] = []
+    for node in graph.tensors:
+        found += [shows(node.value), shows(node.gradient) if node.gradient else 0]
+    return found
+
+
+def _sentence(epoch: Epoch, loss: float, correct: bool) -> str:
+    when = "Before training" if epoch.epoch == 0 else f"After epoch {epoch.epoch}"
+    text = f"{when}: training loss {number(epoch.train_loss, 3)}"
+    if not math.isnan(epoch.test_accuracy):
+        text += f", test accuracy {epoch.test_accuracy:.3f}"
+    right = "right" if correct else "wrong"
+    return f"{text}. This example costs {number(loss, 3)} and is {right}."
+
+
+class _Map:
+    """The plane of a two-column data set, and which class the model gives each place."""
+
+    def __init__(self, data: Any) -> None:
+        x, y = (data.x, data.y) if hasattr(data, "x") else data
+        x, self.y = np.asarray(x), np.asarray(y)
+        if x.ndim != 2 or x.shape[1] != 2 or self.y.max(initial=0) >= len(CLASSES):
+            raise ValueError(
+                f"Movie: data of shape {x.shape}; wanted two columns and at most "
+                f"{len(CLASSES)} classes to paint decision regions"
+            )
+        low, high = x.min(axis=0), x.max(axis=0)
+        margin = 0.08 * (high - low)
+        self.low, self.high = low - margin, high + margin
+        self.x = x
+        first = np.linspace(self.low[0], self.high[0], SIDE)
+        second = np.linspace(self.high[1], self.low[1], SIDE)  # from the top
+        self.places: Array = np.stack(np.meshgrid(first, second), -1).reshape(-1, 2)
+
+    def region(self, model: Any) -> str:
+        """The predicted class of each place, a letter each."""
+        with no_grad():
+            logits = model(Tensor(self.places.astype(self.x.dtype)))
+        return "".join(map(str, logits.argmax(axis=1)))
+
+    def drawn(self) -> dict[str, Any]:
+        """The points, between 0 and 1, and the colours."""
+        chosen = np.linspace(0, len(self.x) - 1, min(len(self.x), 300)).astype(int)
+        at = (self.x[chosen] - self.low) / (self.high - self.low)
+        points = [
+            [round(float(a), 3), round(1 - float(b), 3), int(label)]
+            for (a, b), label in zip(at, self.y[chosen], strict=True)
+        ]
+        return {"size": SIDE, "points": points, "colors": CLASSES}
