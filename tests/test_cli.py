@@ -35,6 +35,7 @@ def run(tmp_path_factory):
 def test_it_writes_a_run_folder(run):
     out, text = run
     wanted = {"model.safetensors", "history.csv", "curves.png", "graph.svg", "graph.dot"}
+    wanted.add("backprop.html")
     assert {path.name for path in out.iterdir()} == wanted
     assert all(name in text for name in wanted)
 

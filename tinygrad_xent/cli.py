@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,12 +14,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import __version__, data, nn, ops
-from .draw import LayoutError, make_dot
-from .files import ModelError, replacing, save
+from .draw import LayoutError, Movie, Player, compare_xent, make_dot, play
+from .files import ModelError, load_model, read_metadata, replacing, save
 from .tensor import Tensor
 from .training import LEARNING_RATES, Epoch, History, evaluate, fit
 
 SHADES = " .:-=+*#%@"  # from no ink to full ink
+
+
+# What can go wrong without being a mistake of ours: said in one line.
+FAILURES = (ModelError, LayoutError, ValueError, IndexError, ArithmeticError, OSError, ImportError)
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     try:
         options.run(options)
-    except (ModelError, ValueError, ArithmeticError, OSError) as error:
+    except FAILURES as error:
         print(f"tinygrad-xent: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -73,9 +79,67 @@ def _parser() -> Parser:
     option("--optimizer", choices=("adam", "sgd"), default="adam", help="default %(default)s")
     option("--seed", type=_seed, default=0, metavar="N", help="default %(default)s")
     option("--out", type=_folder, metavar="DIR", help="default runs/<data>-<seed>")
+    option("--movie", action="store_true", help="also write movie.html, to scrub through training")
     option("--quiet", action="store_true", help="print only the folder that was written")
     train.set_defaults(run=train_and_show)
+    _add_watch(commands)
     return parser
+
+
+def _add_watch(commands: Any) -> None:
+    watch = commands.add_parser(
+        "watch",
+        help="write a page on which you step through backprop",
+        description="Write a page on which you step through forward and backward: for logits and a "
+        "target, the fused loss beside the long road that it replaces; for a row of a data set, a "
+        "whole network.",
+    )
+    option = watch.add_argument
+    option("--logits", type=_numbers, metavar="X,X", help="default 2,1,-0.1")
+    option("--target", type=_target, metavar="K", help="a class, or probabilities X,X; default 1")
+    option("--data", choices=data.names(), metavar="NAME", help="%(choices)s")
+    option("--index", type=_seed, default=0, metavar="N", help="which row; default %(default)s")
+    option("--model", type=Path, metavar="FILE", help="a model.safetensors that train wrote")
+    option("--out", type=_page, default=Path("watch.html"), metavar="FILE", help="%(default)s")
+    option("--no-open", action="store_true", help="only write the page, do not open it")
+    watch.set_defaults(run=watch_and_open)
+
+
+def watch_and_open(options: argparse.Namespace) -> None:
+    """Write a player, say where, and show it in a browser if there is a screen."""
+    of_row = options.data is not None or options.model is not None
+    if of_row and (options.logits is not None or options.target is not None):
+        raise ValueError("watch: either --logits and --target, or a row of --data; not both")
+    if of_row:
+        player = _player_of_row(options)
+    else:
+        logits = options.logits if options.logits is not None else [2.0, 1.0, -0.1]
+        player = compare_xent(logits, 1 if options.target is None else options.target)
+    print(player.save(options.out))
+    screen = sys.platform in ("win32", "darwin") or "DISPLAY" in os.environ
+    if not options.no_open and screen:
+        webbrowser.open(options.out.absolute().as_uri())
+
+
+def _player_of_row(options: argparse.Namespace) -> Player:
+    """A whole network on one row: as trained, or with its first random weights."""
+    about = read_metadata(options.model) if options.model else {}
+    name = options.data or about.get("data", "digits")
+    rows = data.load(name)
+    if options.index >= len(rows):
+        raise ValueError(f"watch: --index {options.index}; {name} has {len(rows)} rows, from 0")
+    sizes = [rows.x.shape[1], 32, len(rows.classes)]
+    model = load_model(options.model) if options.model else nn.MLP(sizes, rng=0)
+    if "input_mean" in about:
+        mean, std = (np.array(about[key], np.float32) for key in ("input_mean", "input_std"))
+        x = (rows.x[options.index] - mean) / std
+    else:
+        x = data.Standardiser.fit(rows.x)(rows.x[options.index : options.index + 1])[0]
+    label = int(rows.y[options.index])
+    example = Example(model, x, label, options.index)
+    model.zero_grad()
+    title = f"{name}, row {options.index}: {rows.classes[label]}"
+    return play(example.loss, names=dict(model.named_parameters()), title=title)
 
 
 def train_and_show(options: argparse.Namespace) -> None:
@@ -88,6 +152,13 @@ def train_and_show(options: argparse.Namespace) -> None:
     sizes = [train.x.shape[1], *options.hidden, len(classes)]
     model = nn.MLP(sizes, rng=options.seed)
 
+    movie = Movie(
+        model,
+        test.x[0],
+        int(test.y[0]),
+        data=test if test.x.shape[1] == 2 else None,
+        every=max(1, options.epochs // 40),
+    )
     say(f"{train.name}: {len(train)} rows to train on, {len(test)} to test, {len(classes)} classes")
     say(f"model {'-'.join(map(str, sizes))}, {sum(p.size for p in model.parameters())} parameters")
     history = fit(
@@ -100,7 +171,7 @@ def train_and_show(options: argparse.Namespace) -> None:
         lr=options.lr,
         seed=options.seed,
         progress=not options.quiet,
-        on_epoch=lambda row: _say_first_loss(row, len(classes), say),
+        on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
     )
     _say_result(evaluate(model, test), classes, say)
     example = _example(model, test, options.seed)
@@ -110,6 +181,7 @@ def train_and_show(options: argparse.Namespace) -> None:
     say(_table(example, classes))
     save(model, out / "model.safetensors", metadata={"classes": classes, **about})
     written = ["model.safetensors", *_write_pictures(out, model, history, example, say)]
+    written += _write_pages(out, model, example, movie, say)
     say("\nwritten to", f"{out}: {', '.join(written)}") if not options.quiet else print(out)
 
 
@@ -124,7 +196,9 @@ def _split_and_scaled(name: str, seed: int) -> tuple[data.Dataset, data.Dataset,
     return scaled[0], scaled[1], about
 
 
-def _say_first_loss(row: Epoch, classes: int, say: Any) -> None:
+def _watch_epoch(row: Epoch, classes: int, say: Any, movie: Movie | None) -> None:
+    if movie is not None:
+        movie.take(row)
     if row.epoch == 0:
         uniform = math.log(classes)
         say(
@@ -216,6 +290,43 @@ def _write_pictures(
     except (ImportError, LayoutError) as error:
         say(f"no graph.svg: {error}")
     return written
+
+
+def _write_pages(
+    out: Path, model: nn.Module, example: Example, movie: Movie, say: Any
+) -> list[str]:
+    """The player of the example, and the movie if one was taken."""
+    try:
+        names = dict(model.named_parameters())
+        title = f"Backprop of test row {example.row}"
+        play(example.loss, names=names, title=title).save(out / "backprop.html")
+        if not len(movie):
+            return ["backprop.html"]
+        movie.save(out / "movie.html")
+        return ["backprop.html", "movie.html"]
+    except (ImportError, LayoutError, ValueError) as error:
+        say(f"no pages: {error}")
+        return []
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if len(found) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 2,1,-0.1")
+    return found
+
+
+def _target(text: str) -> int | list[float]:
+    return _numbers(text) if "," in text else _seed(text)
+
+
+def _page(text: str) -> Path:
+    if not text.lower().endswith((".html", ".htm")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of an .html file")
+    return Path(text)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
