@@ -332,11 +332,13 @@ class _Drawing:
         x, y = self.frame.point(thing.along, thing.across)
         away, (width, height) = self._offset(edge) + CLEAR, self._text_size(lines)
         if self.horizontal:
-            left, top = x - width / 2, y - away - height if forward else y + away
+            left, top = x, y - away - height if forward else y + away
         else:
             left, top = x - away - width if forward else x + away, y - height / 2
         color = self.theme.forward if forward else self.theme.backward
         for k, line in enumerate(lines):
+            if self.horizontal:
+                left = x - text_width(line, SMALL) / 2
             yield text(visible(line), left, top + 1.2 * SMALL * k, SMALL, color)
 
 
