@@ -158,7 +158,7 @@ class Table:
     @cached_property
     def heights(self) -> list[float]:
         """The height of each row."""
-        return [max(cell.height for cell in row) for row in self.rows]
+        return [max((cell.height for cell in row), default=0.0) for row in self.rows]
 
     @property
     def width(self) -> float:
@@ -207,7 +207,10 @@ def _content(element: ElementTree.Element, size: float, ink: str) -> Line | Tabl
     if table is None:
         return Line(tuple(_pieces(element, ink, bold=False)), size)
     return Table(
-        rows=tuple(tuple(_cell(td, table, size, ink) for td in row) for row in table),
+        rows=tuple(
+            tuple(_cell(td, table, size, ink) for td in row.findall("TD"))
+            for row in table.findall("TR")
+        ),
         border=float(table.get("BORDER", 1)),
         spacing=float(table.get("CELLSPACING", 2)),
         color=table.get("COLOR", ink),

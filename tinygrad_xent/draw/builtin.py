@@ -27,6 +27,7 @@ PADDING = 4.0  # around the labels of ops and constants
 APART = 3.5  # from the middle to the lines forward and back, where there are both
 CLEAR = 3.0  # from a line to its text
 ARROW = 8.0
+PORT = 17.0  # from edge to edge where they end at an op
 HEAVY = 12.0  # what is computed, beside a leaf: its edges are to be straight
 # More bends than this take too long; without them, long edges run straight, below what they cross.
 MOST_BENDS = 12_000
@@ -146,8 +147,13 @@ class _Drawing:
         self.things.append(thing)
 
     def _size(self, id: str) -> tuple[float, float]:
+        """Width and height of a box; an op has a side long enough for all that ends there."""
         room = 0.0 if id[0] == "t" else 2 * PADDING
-        return self.boxes[id].width + room, self.boxes[id].height + room
+        width, height = self.boxes[id].width + room, self.boxes[id].height + room
+        needed = PORT * len(self.operands.get(id, ()))
+        if self.horizontal:
+            return width, max(height, needed)
+        return max(width, needed), height
 
     def _add_edge(self, edge: Edge) -> None:
         """The label in front of the op, and a bend in each further column that is passed."""
@@ -179,11 +185,7 @@ class _Drawing:
 
     def _ports(self, edges: Sequence[Edge]) -> dict[Edge, float]:
         """How far beside the middle of their op the edges end."""
-        if not edges:
-            return {}
-        room = 2 * self.things[self.number[edges[0].op]].before - 4 * PADDING
-        step = min(18.0, room / len(edges))
-        return {edge: step * (i - (len(edges) - 1) / 2) for i, edge in enumerate(edges)}
+        return {edge: PORT * (i - (len(edges) - 1) / 2) for i, edge in enumerate(edges)}
 
     # --- the texts of edges -------------------------------------------------------------------
 
