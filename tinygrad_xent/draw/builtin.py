@@ -30,7 +30,7 @@ ARROW = 8.0
 PORT = 17.0  # from edge to edge where they end at an op
 HEAVY = 12.0  # what is computed, beside a leaf: its edges are to be straight
 # More bends than this take too long; without them, long edges run straight, below what they cross.
-MOST_BENDS = 12_000
+MOST_BENDS = 20_000
 
 
 @dataclass(frozen=True)
