@@ -190,7 +190,12 @@ def test_a_runaway_learning_rate_is_one_line_and_exit_code_1(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["-h"], "train"), (["train", "-h"], "--batch-size"), (["--version"], tx.__version__)],
+    [
+        (["-h"], "train"),
+        (["train", "-h"], "--batch-size"),
+        (["engines", "-h"], "what to install"),
+        (["--version"], tx.__version__),
+    ],
 )
 def test_help_and_version(words, says, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -201,13 +206,30 @@ def test_help_and_version(words, says, capsys):
 
 def test_without_matplotlib_or_an_engine_the_rest_is_still_written(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setenv("TINYGRAD_XENT_DOT", "")
     monkeypatch.setattr("tinygrad_xent.draw.engines.engines", lambda format: [])
     assert main(["--data", "iris", "--epochs", "1", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert {p.name for p in tmp_path.iterdir()} == {"model.safetensors", "history.csv", "graph.dot"}
+    wanted = {"model.safetensors", "history.csv", "graph.dot", "graph.svg", "backprop.html"}
+    assert {p.name for p in tmp_path.iterdir()} == wanted
     assert "pip install" in re.search("no curves.png: .*", text)[0]
-    assert "no graph.svg" in text
+    assert "q = softmax(z)" in (tmp_path / "graph.svg").read_text(encoding="utf-8")
+
+
+def test_engines_says_what_there_is_and_what_to_install(capsys, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_XENT_DOT", "no-such-dot")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("tinygrad_xent.draw.engines._pygraphviz", lambda: None)
+    assert main(["engines"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    rows = dict(line.split(maxsplit=1) for line in captured.out.splitlines() if line)
+    assert rows["engine"].split() == ["version", "writes", "where"]
+    assert "no-such-dot: there is no such executable" in rows["TINYGRAD_XENT_DOT"]
+    assert "pip install pygraphviz" in rows["pygraphviz"]
+    assert "https://graphviz.org" in rows["dot"]
+    assert rows["built-in"].split(maxsplit=2) == ["-", "svg", "part of tinygrad_xent"]
+    assert rows["svg"] in ("graphviz-pure", "built-in")
+    assert rows["pdf"].startswith("install Graphviz")
 
 
 def test_a_console_that_knows_few_letters_is_no_obstacle(tmp_path):

@@ -587,7 +587,12 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.delenv(engines.VARIABLE, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(metadata, "distribution", missing)
+    monkeypatch.setattr(engines, "_pygraphviz", lambda: None)
     return tmp_path
+
+
+def paths(format):
+    return [engine.path for engine in engines.engines(format)]
 
 
 @needs_bundled
@@ -595,8 +600,9 @@ def test_the_bundled_engine_is_found_without_path(monkeypatch, tmp_path):
     monkeypatch.delenv(engines.VARIABLE, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(engines.sysconfig, "get_path", lambda name: str(tmp_path))
-    assert engines.engines("svg") == engines.engines("png") == [BUNDLED]
-    assert engines.engines("pdf") == []
+    monkeypatch.setattr(engines, "_pygraphviz", lambda: None)
+    assert paths("svg") == paths("png") == [BUNDLED.path]
+    assert paths("pdf") == []
     assert make_dot(fused()).pipe("png").startswith(b"\x89PNG")
 
 
@@ -606,13 +612,13 @@ def test_the_bundled_engine_is_found_in_the_scripts_folder(monkeypatch):
         files = None
 
     monkeypatch.setattr(metadata, "distribution", lambda name: Bare())
-    monkeypatch.setattr(engines.sysconfig, "get_path", lambda name: str(BUNDLED.parent))
+    monkeypatch.setattr(engines.sysconfig, "get_path", lambda name: str(BUNDLED.path.parent))
     assert engines._bundled() == BUNDLED
 
 
 def test_only_dot(alone):
     dot = executable(alone / "bin", "dot", STANDING)
-    assert [engines.engines(f) for f in ("svg", "png", "pdf", "png:cairo")] == [[dot]] * 4
+    assert [paths(f) for f in ("svg", "png", "pdf", "png:cairo")] == [[dot]] * 4
     assert texts(make_dot(fused())) == ["-q -Kdot -Tsvg"]
     picture = make_dot(fused()).pipe("png", "cairo", engine="neato")
     assert b"-q -Kneato -Tpng:cairo" in picture
@@ -620,35 +626,42 @@ def test_only_dot(alone):
 
 @needs_bundled
 def test_order_of_engines(monkeypatch, tmp_path):
+    monkeypatch.setattr(engines, "_pygraphviz", lambda: None)
     dot = executable(tmp_path / "bin", "dot", STANDING)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv(engines.VARIABLE, raising=False)
-    assert engines.engines("svg") == [BUNDLED, dot]
-    assert engines.engines("png") == [dot, BUNDLED]
+    assert paths("svg") == [BUNDLED.path, dot]
+    assert paths("png") == [dot, BUNDLED.path]
     mine = executable(tmp_path / "mine", "my-dot", STANDING)
     monkeypatch.setenv(engines.VARIABLE, str(mine))
-    assert engines.engines("svg") == [mine, BUNDLED, dot]
-    assert engines.engines("png") == [mine, dot, BUNDLED]
-    assert engines.engines("pdf") == [mine, dot]
+    assert paths("svg") == [mine, BUNDLED.path, dot]
+    assert paths("png") == [mine, dot, BUNDLED.path]
+    assert paths("pdf") == [mine, dot]
+    monkeypatch.setenv(engines.VARIABLE, str(dot))
+    assert paths("svg") == [dot, BUNDLED.path]
 
 
 def test_a_chosen_engine_that_is_missing(alone, monkeypatch):
     monkeypatch.setenv(engines.VARIABLE, "no-such-thing")
-    with pytest.raises(LayoutError, match="TINYGRAD_XENT_DOT=no-such-thing"):
-        make_dot(fused()).pipe()
+    assert b'id="t0-o0-0-back"' in make_dot(fused()).pipe()  # the built-in drawing
+    with pytest.raises(LayoutError, match="TINYGRAD_XENT_DOT=no-such-thing: there is no such"):
+        make_dot(fused()).pipe("png")
+    executable(alone / "bin", "dot", STANDING)
+    assert b"-Tpng" in make_dot(fused()).pipe("png")
 
 
 def test_no_engine_at_all(alone, tmp_path):
     dot = make_dot(fused())
-    bundle = dot._repr_mimebundle_()
-    assert list(bundle) == ["text/plain"]
-    assert bundle["text/plain"].startswith("// no layout engine for svg: pip install graphviz-pure")
+    bundle = dot._repr_mimebundle_(include=["text/plain", "image/png", "image/svg+xml"])
+    assert sorted(bundle) == ["image/svg+xml", "text/plain"]
+    assert bundle["text/plain"].startswith("// no layout engine for png: pip install graphviz-pure")
     assert bundle["text/plain"].endswith(dot.source)
+    assert Path(dot.save(tmp_path / "a.svg")).read_bytes() == dot.pipe("svg")
     with pytest.raises(LayoutError, match="pip install graphviz-pure, or install Graphviz"):
-        dot.save(tmp_path / "a.svg")
-    with pytest.raises(LayoutError, match=r"install Graphviz.*save the picture as \.svg.*print"):
+        dot.save(tmp_path / "a.png")
+    with pytest.raises(LayoutError, match=r"install Graphviz.*pygraphviz.*\.svg or \.html.*print"):
         dot.save(tmp_path / "a.pdf")
-    assert not list(tmp_path.glob("*a.*"))
+    assert os.listdir(tmp_path) == ["a.svg"]
     assert Path(dot.save(tmp_path / "a.dot")).read_text(encoding="utf-8") == dot.source
 
 
@@ -656,7 +669,8 @@ def test_a_failing_engine_gives_way_or_its_reason(alone, monkeypatch):
     bad = executable(alone / "mine", "bad-dot", FAILING)
     monkeypatch.setenv(engines.VARIABLE, str(bad))
     with pytest.raises(LayoutError, match="failed with 3: syntax error near line 7"):
-        make_dot(fused()).pipe()
+        make_dot(fused()).pipe("png")
+    assert b'id="t0-o0-0-back"' in make_dot(fused()).pipe()
     executable(alone / "bin", "dot", STANDING)
     assert b"-Tsvg" in make_dot(fused()).pipe()
 
@@ -666,7 +680,8 @@ def test_a_slow_engine_is_stopped(alone, monkeypatch):
     monkeypatch.setattr(engines, "TIMEOUT", 0.2)
     start = time.perf_counter()
     with pytest.raises(LayoutError, match=r"no layout after 0\.2 s"):
-        make_dot(fused()).pipe()
+        make_dot(fused()).pipe("png")
+    assert b'id="t0-o0-0-back"' in make_dot(fused()).pipe()
     assert time.perf_counter() - start < 20
 
 
@@ -738,7 +753,7 @@ def test_save_by_suffix(tmp_path):
 
 
 def test_a_failing_layout_leaves_the_old_file(alone, tmp_path):
-    path = tmp_path / "a.svg"
+    path = tmp_path / "a.png"
     path.write_text("old")
     executable(alone / "bin", "dot", FAILING)
     with pytest.raises(LayoutError):

@@ -1,4 +1,4 @@
-"""The command `tinygrad-xent`: train a classifier on real data and see q - p."""
+"""The command `tinygrad-xent`: train a classifier on real data and see q - p; say who draws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import __version__, data, nn, ops
-from .draw import LayoutError, Movie, Player, compare_xent, make_dot, play
+from .draw import LayoutError, Movie, Player, compare_xent, engines, make_dot, play
 from .files import ModelError, load_model, read_metadata, replacing, save
 from .tensor import Tensor
 from .training import LEARNING_RATES, Epoch, History, evaluate, fit
@@ -83,6 +83,13 @@ def _parser() -> Parser:
     option("--quiet", action="store_true", help="print only the folder that was written")
     train.set_defaults(run=train_and_show)
     _add_watch(commands)
+    about = commands.add_parser(
+        "engines",
+        help="list what can lay out drawings, and what to install for more",
+        description="List the layout engines that were found, what each can write, which of them "
+        "writes svg, png, pdf and json, and what to install for what is missing.",
+    )
+    about.set_defaults(run=lambda options: print(engines.table()))
     return parser
 
 
@@ -287,7 +294,7 @@ def _write_pictures(
         written.append("graph.dot")
         graph.save(out / "graph.svg")
         written.append("graph.svg")
-    except (ImportError, LayoutError) as error:
+    except ImportError as error:
         say(f"no graph.svg: {error}")
     return written
 

@@ -72,25 +72,36 @@ def statements(graph: Graph, options: Options) -> list[str]:
 
 def _forward(edge: Edge, options: Options) -> str:
     color = options.theme.forward
-    label = f"{edge.argument} {shape(edge.shape)}" if options.shapes else edge.argument
     return (
-        f"\t{edge.source} -> {edge.op} [label={quote(label.strip())}"
-        f' color="{color}" fontcolor="{color}" id="{_name(edge)}" class=forward]\n'
+        f"\t{edge.source} -> {edge.op} [label={quote(forward_text(edge, options))}"
+        f' color="{color}" fontcolor="{color}" id="{edge_id(edge)}" class=forward]\n'
     )
 
 
 def _backward(edge: Edge, options: Options) -> str:
     """What flows back, drawn against the arrow but laid out along it, beside the operand."""
     color = options.theme.backward
+    return (
+        f"\t{edge.source} -> {edge.op} [label={quote(*backward_lines(edge, options))}"
+        f' dir=back style=dashed color="{color}" fontcolor="{color}"'
+        f' id="{edge_id(edge)}-back" class=backward]\n'
+    )
+
+
+def forward_text(edge: Edge, options: Options) -> str:
+    """What goes forward: which argument, in which shape."""
+    return f"{edge.argument} {shape(edge.shape) if options.shapes else ''}".strip()
+
+
+def backward_lines(edge: Edge, options: Options) -> list[str]:
+    """What flows back: the rule, and over which axes the walk summed."""
     lines = [edge.rule or ""] if options.formulas else []
     if edge.summed:
         axes = ", ".join(map(str, edge.summed))
         lines.append(f"Σ over {'axis' if len(edge.summed) == 1 else 'axes'} {axes}")
-    return (
-        f"\t{edge.source} -> {edge.op} [label={quote(*lines)} dir=back style=dashed"
-        f' color="{color}" fontcolor="{color}" id="{_name(edge)}-back" class=backward]\n'
-    )
+    return lines
 
 
-def _name(edge: Edge) -> str:
+def edge_id(edge: Edge) -> str:
+    """The id of an edge forward; its way back has ``-back`` added."""
     return f"{edge.source}-{edge.op}-{edge.position}"

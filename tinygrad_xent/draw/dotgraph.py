@@ -14,6 +14,7 @@ from typing import Any
 import graphviz
 
 from . import dot
+from .builtin import builtin_svg
 from .engines import LayoutError, layout
 from .snapshot import Graph
 from .style import OKABE_ITO, Options, visible
@@ -28,7 +29,9 @@ _IN_PNG = str.maketrans({"⊙": "×"})
 class DotGraph(graphviz.Digraph):  # type: ignore[misc]
     """A drawing: DOT source that shows itself in notebooks and saves itself as a picture.
 
-    It is made by `make_dot`, and can be changed and added to as any ``graphviz.Digraph``.
+    It is made by `make_dot`, and can be changed and added to as any ``graphviz.Digraph``. Where no
+    layout engine can be had, it is still shown and saved as SVG, laid out by `draw.builtin`; that
+    picture shows the graph as `make_dot` found it, without what was changed or added by hand.
 
     Examples
     --------
@@ -42,6 +45,7 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
 
     filename: str
     directory: str
+    _drawn_from: tuple[Graph, Options] | None = None
 
     @property
     def legend(self) -> Mapping[str, str]:
@@ -65,14 +69,19 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         Raises
         ------
         LayoutError
-            If no layout engine can make it, saying what to do.
+            If no layout engine can make it, saying what to do; for SVG there is always one.
         """
         if neato_no_op:
             raise ValueError("pipe: neato_no_op: the nodes of a graph have no places yet")
         kind = (format or self.format or "svg").lower()
         source = self.source.translate(_IN_PNG) if kind == "png" else self.source
         asked = ":".join(part for part in (kind, renderer, formatter) if part)
-        picture = layout(source, asked, engine or self.engine or "dot")
+        try:
+            picture = layout(source, asked, engine or self.engine or "dot")
+        except LayoutError:
+            if kind != "svg" or self._drawn_from is None:
+                raise
+            picture = builtin_svg(*self._drawn_from)
         if kind == "svg":
             picture = finished(picture, self.comment or "computation graph")
         return picture if encoding is None else picture.decode(encoding)
@@ -99,7 +108,7 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         ValueError
             If the suffix is none of these.
         LayoutError
-            If no layout engine can make the picture.
+            If no layout engine can make the picture; for SVG there is always one.
         """
         suffix = Path(filename or self.filename).suffix.lower()
         if suffix not in PICTURES + SOURCES:
@@ -168,13 +177,19 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
             graphviz.view(str(target), quiet=quiet_view)
         return str(target)
 
+    def copy(self) -> DotGraph:
+        """An independent copy."""
+        copied: DotGraph = super().copy()
+        copied._drawn_from = self._drawn_from
+        return copied
+
     def _repr_mimebundle_(
         self,
         include: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
         **_: Any,
     ) -> dict[str, Any]:
-        """What a notebook shows: the SVG and the source; without an engine, the source and why."""
+        """What a notebook shows: the SVG and the source, which says why if a picture is missing."""
         wanted = {"text/plain", "image/svg+xml"} if include is None else set(include)
         wanted -= set(exclude or ())
         bundle: dict[str, Any] = {"text/plain": self.source}
@@ -193,7 +208,7 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
 
 def drawn(graph: Graph, options: Options) -> DotGraph:
     """The drawing of a graph."""
-    return DotGraph(
+    picture = DotGraph(
         name="backprop",
         comment=_title(graph),
         format="svg",
@@ -202,6 +217,8 @@ def drawn(graph: Graph, options: Options) -> DotGraph:
         edge_attr=dot.edge_attributes(),
         body=dot.statements(graph, options),
     )
+    picture._drawn_from = graph, options
+    return picture
 
 
 def _title(graph: Graph) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -127,7 +128,7 @@ class Graph:
         """Whether backward was called, so that gradients are shown."""
         return self.root.gradient is not None
 
-    @property
+    @cached_property
     def first_non_finite(self) -> str | None:
         """The id of the node where NaN or infinity first appears: forward, or else backward."""
         for node in self.tensors:
