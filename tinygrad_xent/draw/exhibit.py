@@ -10,7 +10,7 @@ from .. import ops
 from ..backprop import order
 from ..tensor import Tensor
 from ..value import Array, Value
-from .page import Scene, Shown, page
+from .stage import Scene, Shown, page
 from .player import Player, check_size, drawing
 from .story import Story
 from .style import number, size

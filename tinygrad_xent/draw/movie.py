@@ -13,7 +13,7 @@ from .. import ops
 from ..tensor import Tensor
 from ..training import Epoch
 from ..value import Array, no_grad
-from .page import filled, slim
+from .stage import filled, slim
 from .player import drawing
 from .snapshot import Graph
 from .story import shows

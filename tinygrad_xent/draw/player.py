@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..tensor import Tensor
-from .page import Scene, Shown, page
+from .stage import Scene, Shown, page
 from .story import Moment, Story
 from .style import Options, visible
 from .tape import Tape, story_of
