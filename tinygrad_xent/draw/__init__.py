@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..tensor import Tensor
 from .engines import LayoutError
+from .fit import fitting
 from .snapshot import Graph, snapshot
 from .style import Options
+from .theme import theme_named
 
 if TYPE_CHECKING:
     from .dotgraph import DotGraph
@@ -39,16 +41,20 @@ def make_dot(
     grads: str = "auto",
     shapes: bool = True,
     formulas: bool = True,
+    depth: int | None = None,
+    roll: bool = False,
     rankdir: str = "LR",
+    theme: str = "okabe-ito",
     legend: bool = True,
-    precision: int = 3,
     max_nodes: int = 300,
+    precision: int = 3,
 ) -> DotGraph:
     """Draw how `var` was computed and, after ``backward()``, how its gradient flowed back.
 
     Tensors are tables (blue: data, green: parameters, grey: results, pink: the loss), ops are
     orange boxes with their formula. Solid arrows carry values forward; dashed ones carry gradients
     back, and on each stands the rule by which the op computes what it sends to that operand.
+    Modules are dashed frames around what ran in them.
 
     Parameters
     ----------
@@ -61,20 +67,30 @@ def make_dot(
     show_saved
         Whether ops show what they saved for backward; small arrays they always show.
     names
-        More names, such as ``locals()``: what is not a Tensor is ignored. Otherwise a Tensor goes
-        by its ``.name``, or by a made-up one.
+        More names, such as ``locals()``: of Tensors, and of Modules, whose Tensors go by their
+        attribute paths; what is neither is ignored. Otherwise a Tensor goes by its ``.name``, by
+        its path in the outermost Module that ran, or by a made-up name.
     values, grads
         ``"auto"``: up to 16 elements one by one, more as minimum, mean and maximum;
         ``"summary"``: always the latter; ``"none"``: nothing.
     shapes, formulas, legend
         Whether to show these.
+    depth
+        Modules that lie deeper than so many levels become one box each, with the shapes that go in
+        and come out; 0 makes boxes of the outermost. None draws everything, if it fits.
+    roll
+        Whether what happens several times in a row (the same ops, shapes and formulas) is drawn
+        once, with "× 12" on its frame.
     rankdir
         Which way forward is: ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
+    theme
+        ``"okabe-ito"``, ``"dark"``, ``"paper"`` (greys, for print) or ``"high-contrast"``.
+    max_nodes
+        Above this many nodes, Modules become boxes, the innermost first, and repetitions are drawn
+        once. If that does not help, arrays are not shown element by element; and if more than 2000
+        nodes remain (or more than `max_nodes`, if that is larger), nothing is drawn.
     precision
         How many significant digits.
-    max_nodes
-        Above this many nodes, arrays are not shown element by element; above 2000 nodes (or above
-        `max_nodes`, if that is more) nothing is drawn.
 
     Returns
     -------
@@ -103,16 +119,20 @@ def make_dot(
     """
     options = Options(
         show_attrs, show_saved, max_attr_chars, values, grads, shapes, formulas, rankdir, legend,
-        precision,
+        precision, theme_named(theme),
     )  # fmt: skip
+    if depth is not None and depth < 0:
+        raise ValueError(f"make_dot: depth={depth!r}; wanted at least 0, or None for everything")
     graph = snapshot(_checked(var, "var"), _all_names(params, names))
+    scene = fitting(graph, depth, roll, max_nodes)
     most = max(MOST_NODES, max_nodes)
-    if len(graph) > most:
+    if len(scene) > most:
         raise ValueError(
-            f"make_dot: the graph has {len(graph)} nodes, more than {most}; draw a smaller example "
-            f"or fewer layers, or pass max_nodes={len(graph)}"
+            f"make_dot: {len(scene)} nodes remain of a graph of {len(graph)}, more than {most}; "
+            "draw less of it: depth=0 makes one box of each Module, make_dot(h) of an inner "
+            f"Tensor h draws what leads to h, and max_nodes={len(scene)} draws all the same"
         )
-    if len(graph) > max_nodes:
+    if len(scene) > max_nodes:
         options = replace(
             options,
             values="summary" if values == "auto" else values,
@@ -124,7 +144,7 @@ def make_dot(
         if error.name != "graphviz":
             raise
         raise ImportError("make_dot: graphviz is not installed; pip install graphviz") from error
-    return drawn(graph, options)
+    return drawn(scene, options)
 
 
 def _checked(tensor: Any, what: str) -> Tensor:

@@ -15,9 +15,12 @@ import graphviz
 
 from . import dot
 from .engines import LayoutError, layout
-from .snapshot import Graph
-from .style import OKABE_ITO, Options, visible
+from .graph import Graph
+from .labels import CHIPS
+from .scene import Scene
+from .style import Options, visible
 from .svg import finished
+from .theme import OKABE_ITO, Theme
 
 SOURCES = (".gv", ".dot")
 PICTURES = (".svg", ".png", ".pdf")
@@ -42,12 +45,20 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
 
     filename: str
     directory: str
+    theme: Theme = OKABE_ITO
+    snapshot: Graph | None = None
 
     @property
     def legend(self) -> Mapping[str, str]:
-        """What each colour stands for."""
-        kinds = ("data", "parameter", "op", "result", "loss", "constant", "forward", "backward")
-        return MappingProxyType({kind: getattr(OKABE_ITO, kind) for kind in kinds})
+        """What each colour of the theme stands for."""
+        kinds = (*(kind for kind, _ in CHIPS), "forward", "backward")
+        return MappingProxyType({kind: getattr(self.theme, kind) for kind in kinds})
+
+    def copy(self) -> DotGraph:
+        """Another drawing that can be changed without changing this one."""
+        copied: DotGraph = super().copy()
+        copied.theme, copied.snapshot = self.theme, self.snapshot
+        return copied
 
     def pipe(
         self,
@@ -191,17 +202,19 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         return {mimetype: data for mimetype, data in bundle.items() if mimetype in wanted}
 
 
-def drawn(graph: Graph, options: Options) -> DotGraph:
-    """The drawing of a graph."""
-    return DotGraph(
+def drawn(scene: Scene, options: Options) -> DotGraph:
+    """The drawing of a scene."""
+    picture = DotGraph(
         name="backprop",
-        comment=_title(graph),
+        comment=_title(scene.graph),
         format="svg",
-        graph_attr=dot.graph_attributes(graph, options),
-        node_attr=dot.node_attributes(),
+        graph_attr=dot.graph_attributes(scene, options),
+        node_attr=dot.node_attributes(options),
         edge_attr=dot.edge_attributes(),
-        body=dot.statements(graph, options),
+        body=dot.statements(scene, options),
     )
+    picture.theme, picture.snapshot = options.theme, scene.graph
+    return picture
 
 
 def _title(graph: Graph) -> str:
