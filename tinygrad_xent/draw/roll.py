@@ -16,7 +16,8 @@ import numpy as np
 
 from .scene import Frame, Scene, tidy
 
-LONGEST = 256  # ops in one round
+LONGEST = 256  # makers in one round
+FEWEST = 3  # makers that rolling must spare, or it is not worth a frame
 
 
 class Operand(NamedTuple):
@@ -52,9 +53,10 @@ class Run:
 def rolled(scene: Scene) -> Scene:
     """The scene in which of every run only the first round is left, in a frame that counts them."""
     sequence = _Sequence(scene)
-    for number, run in enumerate(sequence.runs()):
-        scene = _without(scene, sequence, run, f"r{number}")
-    return tidy(scene)
+    rolling = _Rolling(scene, sequence)
+    for run in sequence.runs():
+        rolling.add(run)
+    return tidy(rolling.scene_without())
 
 
 class _Sequence:
@@ -70,6 +72,8 @@ class _Sequence:
         self.users: dict[str, list[int]] = defaultdict(list)
         for edge in scene.edges:
             self.users[edge.source].append(self.place[edge.op])
+        parents = {frame.id: frame.parent for frame in scene.frames}
+        self.chains = {m: _chain(scene.home.get(m, ""), parents) for m in self.makers}
         self.bodies, self.operands = self._read(scene)
 
     def _read(self, scene: Scene) -> tuple[list[Any], list[list[Operand]]]:
@@ -114,12 +118,24 @@ class _Sequence:
         )  # fmt: skip
         for period in range(1, min(len(words) // 2, LONGEST) + 1):
             same = np.flatnonzero(words[:-period] == words[period:])
-            for stretch in np.split(same, np.flatnonzero(np.diff(same) > 1) + 1):
-                if 2 * len(stretch) >= period:
-                    start = self._first_round(int(stretch[0]), period)
-                    times = (int(stretch[-1]) + 1 + period - start) // period
-                    if times > 1:
-                        yield Run(start, period, times)
+            ends = np.flatnonzero(np.diff(same, append=len(words)) > 1)
+            begins = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+            long = 2 * (ends - begins + 1) >= period
+            for first, last in zip(same[begins[long]], same[ends[long]], strict=True):
+                end = int(last) + 1 + period
+                start = self._whole_modules(self._first_round(int(first), period), period, end)
+                if (end - start) // period * period >= period + FEWEST:
+                    yield Run(start, period, (end - start) // period)
+
+    def _whole_modules(self, start: int, period: int, end: int) -> int:
+        """Where to begin the rounds so that as few Modules as can be are part of two of them."""
+        starts = range(start, max(min(start + period, end - 2 * period + 1), start + 1))
+        return min(starts, key=lambda k: self._shared(k + period - 1, k + period))
+
+    def _shared(self, first: int, second: int) -> int:
+        """How many frames two makers are both in."""
+        pairs = zip(*(self.chains[self.makers[k]] for k in (first, second)), strict=False)
+        return sum(a == b for a, b in pairs)
 
     def _first_round(self, place: int, period: int) -> int:
         """How far before `place` a first round may begin that takes its operands from anywhere."""
@@ -140,16 +156,18 @@ class _Sequence:
                 return False
             if not inside and (a.what[0] != b.what[0] or a.what[4][1:] != b.what[4][1:]):
                 return False
-            if not inside and (a.at >= start or (b.at < 0 and a.what != b.what)):
+            made_here = a.what[3] is not None and a.at >= start
+            if not inside and (made_here or (b.at < 0 and a.what != b.what)):
                 return False
         return True
 
     def leaves_of(self, start: int, end: int) -> set[str]:
         """The leaves and constants that only the makers of these places use."""
+        sources = {source for k in range(start, end) for source in self.sources[k]}
         return {
             source
-            for source, users in self.users.items()
-            if source not in self.made_by and all(start <= k < end for k in users)
+            for source in sources - self.made_by.keys()
+            if all(start <= k < end for k in self.users[source])
         }
 
     def entering(self, run: Run) -> set[str]:
@@ -172,69 +190,88 @@ class _Sequence:
         )
 
 
-def _without(scene: Scene, sequence: _Sequence, run: Run, id: str) -> Scene:
-    """The scene with only the first round of a run, which gets a frame."""
-    hidden = set(sequence.makers[run.kept : run.end])
-    twin: dict[str, str] = {}  # of what a later round made, its like in the first round
-    for k in range(run.kept, run.end):
-        first = sequence.makers[run.start + (k - run.start) % run.period]
-        twin |= dict(
-            zip(sequence.results[sequence.makers[k]], sequence.results[first], strict=True)
+class _Rolling:
+    """What goes when of each run only the first round stays."""
+
+    def __init__(self, scene: Scene, sequence: _Sequence) -> None:
+        self.scene, self.sequence = scene, sequence
+        self.hidden: set[str] = set()
+        self.twin: dict[str, str] = {}  # of what a later round made, its like in the first round
+        self.home = dict(scene.home)
+        self.parent = {frame.id: frame.parent for frame in scene.frames}
+        self.added: list[Frame] = []
+        self.span: dict[str, tuple[int, int]] = {}  # of each frame, its first and last place
+        for place, maker in enumerate(sequence.makers):
+            for frame in sequence.chains[maker]:
+                self.span[frame] = (self.span.get(frame, (place, place))[0], place)
+
+    def add(self, run: Run) -> None:
+        """Leave out all but the first round of `run`, and frame that."""
+        sequence = self.sequence
+        for k in range(run.kept, run.end):
+            maker = sequence.makers[k]
+            like = sequence.makers[run.start + (k - run.start) % run.period]
+            pairs = zip(sequence.results[maker], sequence.results[like], strict=True)
+            self.twin |= dict(pairs)
+            self.hidden |= {maker, *sequence.results[maker]}
+        self.hidden |= sequence.leaves_of(run.kept, run.end)
+        makers = sequence.makers[run.start : run.kept]
+        nodes = {*makers, *(result for maker in makers for result in sequence.results[maker])}
+        nodes |= sequence.leaves_of(run.start, run.kept) - sequence.entering(run)
+        self.frame(run, sorted(nodes))
+
+    def frame(self, run: Run, nodes: list[str]) -> None:
+        """A frame around the first round and the frames that lie wholly in it."""
+        chain = self.sequence.chains[self.sequence.makers[run.start]]
+        around = [f for f in chain if self.span[f][1] >= run.end - 1]
+        new = Frame(f"r{len(self.added)}", "", "", around[-1] if around else "", run.times)
+        self.added.append(new)
+        for node in nodes:
+            inner = ""
+            frame = self.home.get(node, "")
+            while frame and self.inside(frame, run):
+                inner, frame = frame, self.parent[frame]
+            if not inner:
+                self.home[node] = new.id
+            elif frame != new.id:
+                self.parent[inner] = new.id
+
+    def inside(self, frame: str, run: Run) -> bool:
+        """Whether all that is in a frame is in the first round of a run."""
+        first, last = self.span.get(frame, (-1, -1))
+        return run.start <= first and last < run.kept
+
+    def scene_without(self) -> Scene:
+        """What is left."""
+        scene, hidden = self.scene, self.hidden
+        frames = [replace(frame, parent=self.parent[frame.id]) for frame in scene.frames]
+        return replace(
+            scene,
+            tensors=tuple(node for node in scene.tensors if node.id not in hidden),
+            constants=tuple(node for node in scene.constants if node.id not in hidden),
+            ops=tuple(op for op in scene.ops if op.id not in hidden),
+            boxes=tuple(box for box in scene.boxes if box.id not in hidden),
+            edges=tuple(
+                replace(edge, source=self.twin.get(edge.source, edge.source))
+                for edge in scene.edges
+                if edge.op not in hidden
+            ),
+            results=tuple((maker, r) for maker, r in scene.results if maker not in hidden),
+            frames=_outer_first([*frames, *self.added]),
+            home=self.home,
         )
-    hidden |= set(twin)
-    hidden |= sequence.leaves_of(run.kept, run.end)
-    round_ = set(sequence.makers[run.start : run.kept])
-    round_ |= {result for maker in round_ for result in sequence.results[maker]}
-    round_ |= sequence.leaves_of(run.start, run.kept) - sequence.entering(run)
-    frames, home = _framed(scene, sequence, run, round_, id)
-    return replace(
-        scene,
-        tensors=tuple(node for node in scene.tensors if node.id not in hidden),
-        constants=tuple(node for node in scene.constants if node.id not in hidden),
-        ops=tuple(op for op in scene.ops if op.id not in hidden),
-        boxes=tuple(box for box in scene.boxes if box.id not in hidden),
-        edges=tuple(
-            replace(edge, source=twin.get(edge.source, edge.source))
-            for edge in scene.edges
-            if edge.op not in hidden
-        ),
-        results=tuple((m, result) for m, result in scene.results if m not in hidden),
-        frames=frames,
-        home=home,
-    )
 
 
-def _framed(
-    scene: Scene, sequence: _Sequence, run: Run, nodes: set[str], id: str
-) -> tuple[tuple[Frame, ...], dict[str, str]]:
-    """The frames and homes with a new frame around the nodes of the first round.
-
-    Frames that lie wholly in the round go into the new one; those that it cuts do not.
-    """
-    parents = {frame.id: frame.parent for frame in scene.frames}
-    chains = {maker: _chain(scene.home.get(maker, ""), parents) for maker in sequence.makers}
-    whole = [chains[maker] for maker in sequence.makers[run.start : run.end]]
-    around = next((f for f in reversed(whole[0]) if all(f in chain for chain in whole)), "")
-    outside = {f for m, chain in chains.items() if m not in nodes for f in chain}
-    own = {f for node in nodes for f in _chain(scene.home.get(node, ""), parents)} - outside
-    home = dict(scene.home)
-    for node in nodes:
-        if home.get(node, "") not in own:
-            home[node] = id
-    frames: list[Frame] = []
-    new = Frame(id, "", "", around, run.times)
-    for frame in scene.frames:
-        inside = frame.id in own
-        if inside and new not in frames:
-            frames.append(new)
-        frames.append(replace(frame, parent=id) if inside and frame.parent not in own else frame)
-    return tuple(frames if new in frames else [*frames, new]), home
+def _outer_first(frames: list[Frame]) -> tuple[Frame, ...]:
+    """Frames after those around them."""
+    parents = {frame.id: frame.parent for frame in frames}
+    return tuple(sorted(frames, key=lambda frame: len(_chain(frame.parent, parents))))
 
 
 def _chain(frame: str, parents: dict[str, str]) -> tuple[str, ...]:
     """A frame and those around it, the outermost first."""
     chain: list[str] = []
     while frame:
-        chain.insert(0, frame)
+        chain.append(frame)
         frame = parents[frame]
-    return tuple(chain)
+    return tuple(chain[::-1])
