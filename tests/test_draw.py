@@ -731,7 +731,7 @@ def test_save_by_suffix(tmp_path):
     assert dot.save() == str(tmp_path / "a.gv")  # as graphviz does
     assert Path(dot.save("b.svg")) == tmp_path / "b.svg"
     with pytest.raises(
-        ValueError, match=r"suffix '\.gif'; wanted \.svg, \.png, \.pdf, \.gv, \.dot"
+        ValueError, match=r"suffix '\.gif'; wanted \.svg, \.png, \.pdf, \.html, \.json, \.gv, \.dot"
     ):
         dot.save(tmp_path / "a.gif")
     assert not list(tmp_path.glob("**/*.tmp"))

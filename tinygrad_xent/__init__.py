@@ -5,7 +5,7 @@ from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
 from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .draw import make_dot
+from .draw import draw_dot, make_dot, plot_dot_graph
 from .files import ModelError, load, load_model, read_metadata, save
 from .op import Op, apply, formula, not_differentiable
 from .ops import *  # noqa: F403
@@ -23,6 +23,7 @@ __all__ = [
     "check_gradients",
     "data",
     "detect_anomaly",
+    "draw_dot",
     "enable_grad",
     "evaluate",
     "fit",
@@ -41,6 +42,7 @@ __all__ = [
     "no_grad",
     "not_differentiable",
     "optim",
+    "plot_dot_graph",
     "read_metadata",
     "save",
     "set_default_dtype",

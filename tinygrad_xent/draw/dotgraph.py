@@ -17,6 +17,7 @@ from . import dot
 from .engines import LayoutError, layout
 from .graph import Graph
 from .labels import CHIPS
+from .page import page
 from .scene import Scene
 from .style import Options, visible
 from .svg import finished
@@ -24,6 +25,7 @@ from .theme import OKABE_ITO, Theme
 
 SOURCES = (".gv", ".dot")
 PICTURES = (".svg", ".png", ".pdf")
+TEXTS = (".html", ".json")
 # The bundled engine draws a box for what its font lacks.
 _IN_PNG = str.maketrans({"⊙": "×"})
 
@@ -95,9 +97,11 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         *,
         skip_existing: bool | None = False,
     ) -> str:
-        """Write the picture or the source, by the suffix: .svg, .png, .pdf; .dot, .gv.
+        """Write the picture or what it shows, by the suffix: svg, png, pdf, html, json, dot or gv.
 
-        The file is complete or, if anything fails, as it was before. Without a filename it is the
+        An html file is a page with the picture, which needs no other file; a json file is
+        `Graph.to_json`, all of the graph, whatever of it is drawn; dot and gv are the source. The
+        file is complete or, if anything fails, as it was before. Without a filename it is the
         source that is written, as by ``graphviz.Digraph.save``.
 
         Returns
@@ -108,20 +112,29 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If the suffix is none of these.
+            If the suffix is none of these, or a .json is asked of what `make_dot` did not draw.
         LayoutError
             If no layout engine can make the picture.
         """
         suffix = Path(filename or self.filename).suffix.lower()
-        if suffix not in PICTURES + SOURCES:
-            known = ", ".join(PICTURES + SOURCES)
+        if suffix not in PICTURES + TEXTS + SOURCES:
+            known = ", ".join(PICTURES + TEXTS + SOURCES)
             raise ValueError(f"save: {str(filename)!r} has the suffix {suffix!r}; wanted {known}")
         if suffix in SOURCES:
             return self._save_source(filename, directory, bool(skip_existing))
         path = Path(directory or self.directory, filename or self.filename)
         if not (skip_existing and path.exists()):
-            _replace(path, self.pipe(suffix[1:]))
+            _replace(path, self._text(suffix) if suffix in TEXTS else self.pipe(suffix[1:]))
         return str(path)
+
+    def _text(self, suffix: str) -> bytes:
+        """The content of a .json or .html file."""
+        if suffix == ".html":
+            svg = self.pipe("svg", encoding="utf-8")
+            return page(svg, self.comment or "computation graph", self.theme).encode()
+        if self.snapshot is None:
+            raise ValueError("save: only a drawing by make_dot has a graph to write as .json")
+        return self.snapshot.to_json().encode()
 
     def _save_source(
         self,

@@ -1,7 +1,8 @@
 """Themes: all colours of a drawing, by what they stand for.
 
-No theme tells things apart by colour alone: ops are rounded, boxes have a double border, constants
-a dashed one and the loss a thick one, what flows back is dashed, and signs are printed.
+Colour is never all there is: ops are rounded, boxes have a double border, constants a dashed one and
+the loss a thick one; of data, the gradient is not needed; what flows back is dashed; signs are
+printed. Where colours are few or harsh, data and results have borders of their own besides.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ THEMES = {
         faint="#222222",
         line="#000000",
         alarm="#A00000",
+        styles=(("result", "dotted"), ("data", "dashed")),
     ),
 }
 
