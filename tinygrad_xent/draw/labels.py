@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from .graph import ConstantNode, Graph, OpNode, TensorNode
 from .scene import Box, Scene
@@ -92,8 +93,9 @@ def op_label(node: OpNode, options: Options) -> str:
 
 
 def _saved(value: Summary, detail: str, options: Options) -> str:
-    """What was saved, readable on the fill of an op."""
-    shown = _summary(value, detail, options)
+    """What was saved, readable on the fill of an op, where the colour of alarm is not."""
+    theme = replace(options.theme, alarm=options.theme.on_fill)
+    shown = _summary(value, detail, replace(options, theme=theme))
     return shown if shown.startswith("<TABLE") else _on_fill(shown, options.theme)
 
 

@@ -1,7 +1,7 @@
 """Themes: all colours of a drawing, by what they stand for.
 
-Colour is never all there is: ops are rounded, boxes have a double border, constants a dashed one and
-the loss a thick one; of data, the gradient is not needed; what flows back is dashed; signs are
+Colour is never all there is: ops are rounded, boxes have a double border, constants a dashed one
+and the loss a thick one; of data, the gradient is not needed; what flows back is dashed; signs are
 printed. Where colours are few or harsh, data and results have borders of their own besides.
 """
 
