@@ -69,13 +69,20 @@ def _nodes(scene: Scene, options: Options) -> list[str]:
     inside: dict[str, list[str]] = defaultdict(list)
     for id, line in _node_lines(scene, options):
         inside[scene.home.get(id, "")].append(line)
-    for frame in reversed(scene.frames):  # the inner ones first
-        inside[frame.parent] += [
-            f"\tsubgraph cluster_{frame.id} {{\n",
-            *(f"\t{line}" for line in [_frame(frame, options), *inside[frame.id]]),
-            "\t}\n",
-        ]
-    return inside[""]
+    children: dict[str, list[Frame]] = defaultdict(list)
+    for frame in scene.frames:
+        children[frame.parent].append(frame)
+
+    def within(id: str) -> list[str]:
+        lines = inside[id]
+        for frame in children[id]:
+            content = [_frame(frame, options), *within(frame.id)]
+            lines.append(f"\tsubgraph cluster_{frame.id} {{\n")
+            lines += [f"\t{line}" for line in content]
+            lines.append("\t}\n")
+        return lines
+
+    return within("")
 
 
 def _node_lines(scene: Scene, options: Options) -> list[tuple[str, str]]:

@@ -257,7 +257,7 @@ class _Rolling:
                 if edge.op not in hidden
             ),
             results=tuple((maker, r) for maker, r in scene.results if maker not in hidden),
-            frames=_outer_first([*frames, *self.added]),
+            frames=_outer_first([*self.added, *frames]),
             home=self.home,
         )
 
