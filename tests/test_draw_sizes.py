@@ -58,9 +58,9 @@ def test_modules_are_frames_around_what_ran_in_them():
     dot = make_dot(classified(model))
     assert re.findall(r'graph \[label="(.*?)"', dot.source.split("\n", 3)[3]) == [
         " MLP ",
-        " 0  Linear ",
-        " 1  ReLU ",
         " 2  Linear ",
+        " 1  ReLU ",
+        " 0  Linear ",
     ]
     inside = dot.source.split("subgraph cluster_m1 {")[1].split("}\n")[0]
     assert re.findall(r"^\t+(\w+) \[", inside, re.M) == ["graph", "t0", "t1", "t5", "o0"]

@@ -75,7 +75,7 @@ def _nodes(scene: Scene, options: Options) -> list[str]:
 
     def within(id: str) -> list[str]:
         lines = inside[id]
-        for frame in children[id]:
+        for frame in reversed(children[id]):  # which makes the picture descend, as text does
             content = [_frame(frame, options), *within(frame.id)]
             lines.append(f"\tsubgraph cluster_{frame.id} {{\n")
             lines += [f"\t{line}" for line in content]
