@@ -143,6 +143,13 @@ def test_a_box_takes_each_tensor_once():
     assert scene.edges[0].rule == ""
 
 
+def test_what_was_not_recorded_is_no_box():
+    model = nn.MLP([2, 3], rng=0)
+    with tx.no_grad():
+        y = model(tx.Tensor([[1.0, 2.0]]))
+    assert len(arrange(snapshot(y), 0)) == 1
+
+
 # --- repetitions ----------------------------------------------------------------------------------
 
 

@@ -110,5 +110,9 @@ def test_paper_is_grey_and_tells_roles_apart_by_lines():
 def test_wrong_themes_are_refused():
     with pytest.raises(ValueError, match=r"theme='blue'; wanted one of 'okabe-ito', 'dark', "):
         make_dot(tx.Tensor(1.0), theme="blue")
-    with pytest.raises(ValueError, match="depth=-1"):
-        make_dot(tx.Tensor(1.0), depth=-1)
+
+
+def test_wrong_numbers_are_refused():
+    for bad in ({"depth": -1}, {"depth": 1.5}, {"depth": "1"}, {"max_nodes": None}):
+        with pytest.raises(ValueError, match=f"{next(iter(bad))}=.*; wanted a whole number"):
+            make_dot(tx.Tensor(1.0), **bad)

@@ -124,7 +124,10 @@ def _node_lines(scene: Scene, options: Options) -> list[tuple[str, str]]:
 
 
 def _frame(frame: Frame, options: Options) -> str:
-    """The attributes of a frame, which would otherwise have those of the whole graph."""
+    """The attributes of a frame, which would otherwise have those of the whole graph.
+
+    Its label stands at the right, where no arrow comes in.
+    """
     theme = options.theme
     if frame.times > 1:
         label, style = f"× {frame.times}: the first is drawn", "dotted"
@@ -132,7 +135,7 @@ def _frame(frame: Frame, options: Options) -> str:
         path = shorten(frame.path, NAME_CHARS)
         label, style = f"{path}  {frame.kind}".strip(), "dashed"
     return (
-        f'\tgraph [label={quote(label)} labelloc=t labeljust=l style="{style},rounded"'
+        f'\tgraph [label={quote(label)} labelloc=t labeljust=r style="{style},rounded"'
         f' color="{theme.faint}" fontcolor="{theme.faint}" penwidth={2 if frame.times > 1 else 1}'
         f" margin=10 id={frame.id} class={'repeated' if frame.times > 1 else 'module'}]\n"
     )

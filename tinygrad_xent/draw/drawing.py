@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..tensor import Tensor
 from .fit import fitting
 from .snapshot import snapshot
@@ -111,8 +113,9 @@ def make_dot(
         show_attrs, show_saved, max_attr_chars, values, grads, shapes, formulas, rankdir, legend,
         precision, theme_named(theme),
     )  # fmt: skip
-    if depth is not None and depth < 0:
-        raise ValueError(f"make_dot: depth={depth!r}; wanted at least 0, or None for everything")
+    _whole(max_nodes, "max_nodes")
+    if depth is not None:
+        _whole(depth, "depth")
     graph = snapshot(_checked(var, "var"), _all_names(params, names))
     scene = fitting(graph, depth, roll, max_nodes)
     most = max(MOST_NODES, max_nodes)
@@ -141,6 +144,11 @@ def _checked(tensor: Any, what: str) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"make_dot: {what} is a {type(tensor).__name__}, wanted a Tensor")
     return tensor
+
+
+def _whole(number: Any, what: str) -> None:
+    if not isinstance(number, (int, np.integer)) or number < 0:
+        raise ValueError(f"make_dot: {what}={number!r}; wanted a whole number of at least 0")
 
 
 def _all_names(

@@ -159,7 +159,7 @@ class _Boxing:
             Box(m.id, m.path, m.kind, tuple(takes[m.id]), tuple(gives[m.id]), inside[m.id],
                 m.parameters)
             for m in self.graph.modules
-            if self.box_of.get(m.id) == m.id
+            if self.box_of.get(m.id) == m.id and inside[m.id]
         )  # fmt: skip
 
 
