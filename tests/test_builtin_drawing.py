@@ -15,6 +15,7 @@ import tinygrad_xent as tx
 from tinygrad_xent.draw import LayoutError, engines, make_dot, snapshot
 from tinygrad_xent.draw.boxes import parse
 from tinygrad_xent.draw.builtin import builtin_svg
+from tinygrad_xent.draw.scene import arrange
 from tinygrad_xent.draw.style import Options
 from tinygrad_xent.draw.widths import text_width
 
@@ -81,7 +82,7 @@ def chain(ops):
 
 
 def picture(loss, **options):
-    return ElementTree.fromstring(builtin_svg(snapshot(loss), Options(**options)))
+    return ElementTree.fromstring(builtin_svg(arrange(snapshot(loss)), Options(**options)))
 
 
 def ids(root):
@@ -141,6 +142,18 @@ def assert_readable(root):
         assert inside(text, page)
         assert all(apart(text, place) for place in places.values())
     assert all(apart(one, other) for one, other in combinations(loose, 2))
+
+
+@pytest.mark.parametrize("depth", [None, 0, 1])
+def test_modules_may_be_boxes_here_too(depth):
+    model = tx.nn.Sequential(tx.nn.MLP([3, 4, 4]), tx.nn.ReLU(), tx.nn.MLP([4, 2]))
+    loss = tx.cross_entropy(model(np.ones((2, 3))), [0, 1])
+    loss.backward()
+    scene = arrange(snapshot(loss), depth)
+    root = ElementTree.fromstring(builtin_svg(scene, Options()))
+    assert_readable(root)
+    drawn = [*scene.tensors, *scene.constants, *scene.ops, *scene.boxes]
+    assert sorted(nodes(root)) == sorted(node.id for node in drawn)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -238,12 +251,13 @@ def test_same_bytes_in_every_process():
     program = (
         "import sys, tinygrad_xent as tx; from tinygrad_xent.draw import snapshot\n"
         "from tinygrad_xent.draw.builtin import builtin_svg\n"
+        "from tinygrad_xent.draw.scene import arrange\n"
         "from tinygrad_xent.draw.style import Options\n"
         "z = tx.Tensor([[2.0, 1.0, -0.5]], requires_grad=True, name='z')\n"
         "loss = tx.unfused_cross_entropy(z, [1]); loss.backward()\n"
-        "sys.stdout.buffer.write(builtin_svg(snapshot(loss), Options()))"
+        "sys.stdout.buffer.write(builtin_svg(arrange(snapshot(loss)), Options()))"
     )
-    ours = builtin_svg(snapshot(unfused()), Options())
+    ours = builtin_svg(arrange(snapshot(unfused())), Options())
     for seed in ("1", "2"):
         command = [sys.executable, "-c", program]
         env = {"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(filter(None, sys.path))}
@@ -251,7 +265,7 @@ def test_same_bytes_in_every_process():
 
 
 def test_large_graphs_are_fast_and_need_no_recursion():
-    few, many = snapshot(chain(148)), snapshot(chain(999))
+    few, many = (arrange(snapshot(chain(n))) for n in (148, 999))
     assert len(few) >= 299
     assert len(many) >= 2000
     start = time.perf_counter()

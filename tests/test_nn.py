@@ -1,7 +1,10 @@
 """Models: what counts as a parameter, what it is called, how it starts and how it is replaced."""
 
+import copy
+import gc
 import math
 import re
+import weakref
 
 import numpy as np
 import pytest
@@ -396,3 +399,37 @@ def test_sizes_may_be_numpys():
 def test_wrong_arguments_are_named(make, error, message):
     with pytest.raises(error, match=re.escape(message)):
         make()
+
+
+def test_a_call_is_noted_on_its_result_and_keeps_nothing_alive():
+    model = tx.nn.MLP([3, 4, 2], rng=0)
+    x = tx.Tensor(np.ones((1, 3)))
+    y = model(x)
+    began, module, before = y._call
+    assert module() is model
+    assert before[1]() is model[2]  # the call inside, which returned the same Tensor
+    assert x.number < began < before[0] < y.number
+    assert not hasattr(copy.deepcopy(y), "_call")
+    gone = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+        assert module() is None
+    finally:
+        gc.enable()
+
+
+def test_what_a_module_hands_on_is_not_its_work():
+    class Identity(tx.nn.Module):
+        def forward(self, x):
+            return x
+
+    x = tx.Tensor([1.0], requires_grad=True)
+    identity = Identity()
+    for _ in range(3):
+        assert identity(x) is x
+    assert not hasattr(x, "_call")
+    relu = tx.nn.ReLU()
+    y = relu(x)
+    assert identity(y)._call[1]() is relu

@@ -5,7 +5,7 @@ from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
 from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .draw import compare_xent, explain, make_dot, play, record
+from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
 from .files import ModelError, load, load_model, read_metadata, save
 from .op import Op, apply, formula, not_differentiable
 from .ops import *  # noqa: F403
@@ -25,6 +25,7 @@ __all__ = [
     "data",
     "detect_anomaly",
     "draw",
+    "draw_dot",
     "enable_grad",
     "evaluate",
     "explain",
@@ -45,6 +46,7 @@ __all__ = [
     "not_differentiable",
     "optim",
     "play",
+    "plot_dot_graph",
     "read_metadata",
     "record",
     "save",

@@ -53,9 +53,12 @@ class Value:
     # _grad_is_ours: set and read only where there is a gradient.
     # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, and WALKED: the number at
     # which backward() last began here.
+    # _call: set only on what a Module returned: (the number at which the call began, a weak
+    # reference to the Module, what stood here before). The call made the numbers in between.
     __slots__ = (
         "__weakref__",
         "_array",
+        "_call",
         "_grad",
         "_grad_is_ours",
         "_holder",
@@ -69,6 +72,7 @@ class Value:
     )
 
     _array: Array
+    _call: tuple[int, Any, Any]
     _grad: Array | None
     _grad_is_ours: bool
     _holder: int

@@ -14,9 +14,10 @@ from itertools import pairwise
 
 from .boxes import Line, Table, decimal, parse, rectangle, text
 from .dot import backward_lines, edge_id, forward_text
-from .labels import constant_label, legend_label, op_label, tensor_label
+from .labels import box_label, constant_label, legend_label, op_label, tensor_label
 from .layers import Column, Thing, Wire, place
-from .snapshot import Edge, Graph
+from .scene import Scene
+from .snapshot import Edge
 from .style import Options, visible
 from .widths import text_width
 
@@ -67,38 +68,40 @@ class Frame:
         return ",".join(map(decimal, self.point(along, across)))
 
 
-def builtin_svg(graph: Graph, options: Options) -> bytes:
-    """The picture of a graph, the same bytes on every run and every machine.
+def builtin_svg(scene: Scene, options: Options) -> bytes:
+    """The picture of a scene, the same bytes on every run and every machine; frames are left out.
 
     Examples
     --------
     >>> import tinygrad_xent as tx
     >>> from tinygrad_xent.draw.builtin import builtin_svg
+    >>> from tinygrad_xent.draw.scene import arrange
     >>> from tinygrad_xent.draw.snapshot import snapshot
     >>> from tinygrad_xent.draw.style import Options
     >>> x = tx.Tensor(3.0, requires_grad=True, name="x")
-    >>> b'id="t0-o0-1" class="edge forward"' in builtin_svg(snapshot(x * x), Options())
+    >>> b'id="t0-o0-1" class="edge forward"' in builtin_svg(arrange(snapshot(x * x)), Options())
     True
     """
-    return _Drawing(graph, options).svg().encode()
+    return _Drawing(scene, options).svg().encode()
 
 
 class _Drawing:
     """One picture while it is made: boxes are measured, placed, then written."""
 
-    def __init__(self, graph: Graph, options: Options) -> None:
-        self.graph, self.options, self.theme = graph, options, options.theme
+    def __init__(self, scene: Scene, options: Options) -> None:
+        graph = scene.graph
+        self.scene, self.options, self.theme = scene, options, options.theme
         self.horizontal = options.rankdir in ("LR", "RL")
         self.both = graph.has_gradients and options.grads != "none"
         self.boxes = self._boxes()
-        self.operands: dict[str, list[Edge]] = {op.id: [] for op in graph.ops}
-        for edge in graph.edges:
+        self.operands: dict[str, list[Edge]] = {maker: [] for maker, _ in scene.results}
+        for edge in scene.edges:
             self.operands[edge.op].append(edge)
-        self.column = _columns(graph)
+        self.column = _columns(scene)
         self.things: list[Thing] = []
         self.number: dict[object, int] = {}  # of nodes, edges and bends: their place in things
         self.wires: dict[Wire, None] = {}  # shared ones once, in order
-        self.bends = _count_bends(graph, self.column) <= MOST_BENDS
+        self.bends = _count_bends(scene, self.column) <= MOST_BENDS
         self._add_all()
         self.places: list[Column] = place(self.things, list(self.wires))
         first = min(thing.across - thing.before for thing in self.things)
@@ -107,18 +110,19 @@ class _Drawing:
         self.frame = Frame(options.rankdir, self.places[-1].end, first)
 
     def _boxes(self) -> dict[str, Line | Table]:
-        graph, options = self.graph, self.options
-        labels = {node.id: tensor_label(node, graph, options) for node in graph.tensors}
-        labels |= {node.id: constant_label(node, options) for node in graph.constants}
-        labels |= {node.id: op_label(node, options) for node in graph.ops}
+        scene, options = self.scene, self.options
+        labels = {node.id: tensor_label(node, scene.graph, options) for node in scene.tensors}
+        labels |= {node.id: constant_label(node, options) for node in scene.constants}
+        labels |= {node.id: op_label(node, options) for node in scene.ops}
+        labels |= {node.id: box_label(node, options) for node in scene.boxes}
         return {id: parse(label, SIZE, self.theme.ink) for id, label in labels.items()}
 
     # --- what is to be placed -----------------------------------------------------------------
 
     def _add_all(self) -> None:
         """From the root back, operands in the order in which they are written."""
-        made_by = {op.result: op.id for op in self.graph.ops}
-        waiting = [self.graph.root.id]
+        made_by = {result: maker for maker, result in self.scene.results}
+        waiting = [self.scene.graph.root.id]
         while waiting:
             id = waiting.pop()
             if id in self.number:
@@ -127,13 +131,16 @@ class _Drawing:
             if id not in made_by:
                 continue
             op = made_by[id]
+            if op in self.number:
+                continue  # a box with several results
             self._add_node(op, heavy=True)
             for edge in self.operands[op]:
                 self._add_edge(edge)
             waiting += [edge.source for edge in self.operands[op][::-1]]
-        for node in self.graph.ops:
-            self.wires[Wire(self.number[node.id], self.number[node.result])] = None
-            for edge in self.operands[node.id]:
+        for maker, result in self.scene.results:
+            self.wires[Wire(self.number[maker], self.number[result])] = None
+        for edges in self.operands.values():
+            for edge in edges:
                 self._add_wires(edge, made_by)
 
     def _add_node(self, id: str, heavy: bool) -> None:
@@ -214,7 +221,7 @@ class _Drawing:
         width, height = width + 2 * MARGIN, height + 2 * MARGIN
         legend: list[str] = []
         if self.options.legend:
-            box = parse(legend_label(self.graph, self.options), SMALL, self.theme.ink)
+            box = parse(legend_label(self.scene, self.options), SMALL, self.theme.ink)
             legend = box.svg(MARGIN, height)
             width, height = max(width, box.width + 2 * MARGIN), height + box.height + MARGIN
         w, h = decimal(width), decimal(height)
@@ -234,14 +241,16 @@ class _Drawing:
 
     def _nodes(self) -> Iterator[str]:
         theme = self.theme
-        for tensor in self.graph.tensors:
+        for tensor in self.scene.tensors:
             yield from self._node(tensor.id, f"tensor {tensor.role}", "", "")
-        for constant in self.graph.constants:
+        for constant in self.scene.constants:
             yield from self._node(
                 constant.id, "constant", theme.constant, theme.faint, 'stroke-dasharray="5,2"'
             )
-        for op in self.graph.ops:
+        for op in self.scene.ops:
             yield from self._node(op.id, "op", theme.op, theme.line, 'rx="7"')
+        for box in self.scene.boxes:
+            yield from self._node(box.id, "module", theme.module, theme.line)
 
     def _node(self, id: str, kind: str, fill: str, stroke: str, *more: str) -> Iterator[str]:
         thing, box = self.things[self.number[id]], self.boxes[id]
@@ -255,13 +264,14 @@ class _Drawing:
         yield "</g>"
 
     def _edges(self) -> Iterator[str]:
-        for op in self.graph.ops:
-            there = sorted(self.operands[op.id], key=lambda e: self._at(e).across)
+        for maker, edges in self.operands.items():
+            there = sorted(edges, key=lambda e: self._at(e).across)
             for edge, port in self._ports(there).items():
-                yield from self._operand(edge, self._at(op.id).across + port)
-            start, end = self._at(op.id), self._at(op.result)
-            runs = [self._leave(start), self._arrive(end, end.across)]
-            yield from self._edge(f"{op.id}-{op.result}", "forward", runs, 0.0)
+                yield from self._operand(edge, self._at(maker).across + port)
+        for maker, result in self.scene.results:
+            end = self._at(result)
+            runs = [self._leave(self._at(maker)), self._arrive(end, end.across)]
+            yield from self._edge(f"{maker}-{result}", "forward", runs, 0.0)
 
     def _operand(self, edge: Edge, port: float) -> Iterator[str]:
         """The way forward to an op, and the way back beside it."""
@@ -344,20 +354,22 @@ class _Drawing:
             yield text(visible(line), left, top + 1.2 * SMALL * k, SMALL, color)
 
 
-def _columns(graph: Graph) -> dict[str, int]:
+def _columns(scene: Scene) -> dict[str, int]:
     """The column of each node: as late as the longest way from it to the root allows."""
-    operands: dict[str, list[str]] = {op.id: [] for op in graph.ops}
-    for edge in graph.edges:
+    operands: dict[str, list[str]] = {maker: [] for maker, _ in scene.results}
+    for edge in scene.edges:
         operands[edge.op].append(edge.source)
-    steps = {graph.root.id: 0}  # from a tensor or constant to the root
-    for op in graph.ops[::-1]:  # an op that takes a result was made after it
-        for source in operands[op.id]:
-            steps[source] = max(steps.get(source, 0), steps[op.result] + 1)
+    steps = {scene.graph.root.id: 0}  # from a tensor or constant to the root
+    for maker, result in scene.results[::-1]:  # what takes a result was made after it
+        for source in operands[maker]:
+            steps[source] = max(steps.get(source, 0), steps[result] + 1)
     most = max(steps.values())
     columns = {id: STEP * (most - n) for id, n in steps.items()}
-    return columns | {op.id: columns[op.result] - 1 for op in graph.ops}
+    for maker, result in scene.results:
+        columns[maker] = min(columns.get(maker, columns[result]), columns[result] - 1)
+    return columns
 
 
-def _count_bends(graph: Graph, column: dict[str, int]) -> int:
+def _count_bends(scene: Scene, column: dict[str, int]) -> int:
     """How many bends the edges have, each counted on its own."""
-    return sum(column[edge.op] - 2 - column[edge.source] for edge in graph.edges)
+    return sum(column[edge.op] - 2 - column[edge.source] for edge in scene.edges)

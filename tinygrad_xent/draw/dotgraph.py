@@ -16,12 +16,17 @@ import graphviz
 from . import dot
 from .builtin import builtin_svg
 from .engines import LayoutError, layout
-from .snapshot import Graph
-from .style import OKABE_ITO, Options, visible
+from .graph import Graph
+from .labels import CHIPS
+from .page import page
+from .scene import Scene
+from .style import Options, visible
 from .svg import finished
+from .theme import OKABE_ITO, Theme
 
 SOURCES = (".gv", ".dot")
 PICTURES = (".svg", ".png", ".pdf")
+TEXTS = (".html", ".json")
 # The bundled engine draws a box for what its font lacks.
 _IN_PNG = str.maketrans({"⊙": "×"})
 
@@ -45,13 +50,22 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
 
     filename: str
     directory: str
-    _drawn_from: tuple[Graph, Options] | None = None
+    theme: Theme = OKABE_ITO
+    snapshot: Graph | None = None
+    _drawn_from: tuple[Scene, Options] | None = None
 
     @property
     def legend(self) -> Mapping[str, str]:
-        """What each colour stands for."""
-        kinds = ("data", "parameter", "op", "result", "loss", "constant", "forward", "backward")
-        return MappingProxyType({kind: getattr(OKABE_ITO, kind) for kind in kinds})
+        """What each colour of the theme stands for."""
+        kinds = (*(kind for kind, _ in CHIPS), "forward", "backward")
+        return MappingProxyType({kind: getattr(self.theme, kind) for kind in kinds})
+
+    def copy(self) -> DotGraph:
+        """Another drawing that can be changed without changing this one."""
+        copied: DotGraph = super().copy()
+        copied.theme, copied.snapshot = self.theme, self.snapshot
+        copied._drawn_from = self._drawn_from
+        return copied
 
     def pipe(
         self,
@@ -93,9 +107,11 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         *,
         skip_existing: bool | None = False,
     ) -> str:
-        """Write the picture or the source, by the suffix: .svg, .png, .pdf; .dot, .gv.
+        """Write the picture or what it shows, by the suffix: svg, png, pdf, html, json, dot or gv.
 
-        The file is complete or, if anything fails, as it was before. Without a filename it is the
+        An html file is a page with the picture, which needs no other file; a json file is
+        `Graph.to_json`, all of the graph, whatever of it is drawn; dot and gv are the source. The
+        file is complete or, if anything fails, as it was before. Without a filename it is the
         source that is written, as by ``graphviz.Digraph.save``.
 
         Returns
@@ -106,20 +122,29 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If the suffix is none of these.
+            If the suffix is none of these, or a .json is asked of what `make_dot` did not draw.
         LayoutError
             If no layout engine can make the picture; for SVG there is always one.
         """
         suffix = Path(filename or self.filename).suffix.lower()
-        if suffix not in PICTURES + SOURCES:
-            known = ", ".join(PICTURES + SOURCES)
+        if suffix not in PICTURES + TEXTS + SOURCES:
+            known = ", ".join(PICTURES + TEXTS + SOURCES)
             raise ValueError(f"save: {str(filename)!r} has the suffix {suffix!r}; wanted {known}")
         if suffix in SOURCES:
             return self._save_source(filename, directory, bool(skip_existing))
         path = Path(directory or self.directory, filename or self.filename)
         if not (skip_existing and path.exists()):
-            _replace(path, self.pipe(suffix[1:]))
+            _replace(path, self._text(suffix) if suffix in TEXTS else self.pipe(suffix[1:]))
         return str(path)
+
+    def _text(self, suffix: str) -> bytes:
+        """The content of a .json or .html file."""
+        if suffix == ".html":
+            svg = self.pipe("svg", encoding="utf-8")
+            return page(svg, self.comment or "computation graph", self.theme).encode()
+        if self.snapshot is None:
+            raise ValueError("save: only a drawing by make_dot has a graph to write as .json")
+        return self.snapshot.to_json().encode()
 
     def _save_source(
         self,
@@ -177,12 +202,6 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
             graphviz.view(str(target), quiet=quiet_view)
         return str(target)
 
-    def copy(self) -> DotGraph:
-        """An independent copy."""
-        copied: DotGraph = super().copy()
-        copied._drawn_from = self._drawn_from
-        return copied
-
     def _repr_mimebundle_(
         self,
         include: Iterable[str] | None = None,
@@ -206,18 +225,19 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         return {mimetype: data for mimetype, data in bundle.items() if mimetype in wanted}
 
 
-def drawn(graph: Graph, options: Options) -> DotGraph:
-    """The drawing of a graph."""
+def drawn(scene: Scene, options: Options) -> DotGraph:
+    """The drawing of a scene."""
     picture = DotGraph(
         name="backprop",
-        comment=_title(graph),
+        comment=_title(scene.graph),
         format="svg",
-        graph_attr=dot.graph_attributes(graph, options),
-        node_attr=dot.node_attributes(),
+        graph_attr=dot.graph_attributes(scene, options),
+        node_attr=dot.node_attributes(options),
         edge_attr=dot.edge_attributes(),
-        body=dot.statements(graph, options),
+        body=dot.statements(scene, options),
     )
-    picture._drawn_from = graph, options
+    picture.theme, picture.snapshot = options.theme, scene.graph
+    picture._drawn_from = scene, options
     return picture
 
 

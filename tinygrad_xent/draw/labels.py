@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from .snapshot import ConstantNode, Graph, OpNode, TensorNode
-from .style import Options, Theme, blend, html, number, shape, shorten, size
+from .graph import ConstantNode, Graph, OpNode, TensorNode
+from .scene import Box, Scene
+from .style import Options, blend, html, number, shape, shorten, size
 from .summary import Summary
+from .theme import Theme
 
 NAME_CHARS = 40
 
@@ -26,6 +29,8 @@ def tensor_label(node: TensorNode, graph: Graph, options: Options) -> str:
     title = f"<B>{html(shorten(node.name, NAME_CHARS))}</B>"
     if options.shapes:
         title += html(f"  {_kind(node.value)}")
+    if (uses := graph.uses[node.id]) > 1:
+        title += html(f"   {uses} uses")
     return _table(node, title, rows, options, alarm)
 
 
@@ -41,8 +46,9 @@ def _table(
     )
     lines = [
         f'<TABLE BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" COLOR="{color}"'
-        f' BGCOLOR="{theme.paper}">',
-        f'<TR><TD COLSPAN="2" BGCOLOR="{getattr(theme, node.role)}"{tooltip}>{title}</TD></TR>',
+        f' BGCOLOR="{theme.paper}"{_style(node.role, theme)}>',
+        f'<TR><TD COLSPAN="2" BGCOLOR="{getattr(theme, node.role)}"{tooltip}>'
+        f"{_on_fill(title, theme)}</TD></TR>",
     ]
     for what, content in rows:
         color = theme.forward if what.startswith("value") else theme.backward
@@ -73,6 +79,7 @@ def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
 
 def op_label(node: OpNode, options: Options) -> str:
     """The name, the formula, the attributes if asked for, and what is saved for backward."""
+    theme = options.theme
     lines = [f"<B>{html(node.name)}</B>"]
     if options.formulas:
         lines.append(html(node.formula))
@@ -81,13 +88,59 @@ def op_label(node: OpNode, options: Options) -> str:
             html(f"{name} = {shorten(text, options.max_attr_chars)}")
             for name, text in node.attributes
         ]
+    lines = [_on_fill(line, theme) for line in lines]
     for saved in node.saved:
-        lines.append(html(f"saved: {_readable(saved.name)} ({size(saved.nbytes)})"))
+        lines.append(
+            _on_fill(html(f"saved: {_readable(saved.name)} ({size(saved.nbytes)})"), theme)
+        )
         if options.show_saved or saved.value.cells is not None:
             detail = "auto" if options.values == "none" else options.values
-            lines.append(_summary(saved.value, detail, options))
+            lines.append(_saved(saved.value, detail, options))
+    return _column(lines)
+
+
+def _saved(value: Summary, detail: str, options: Options) -> str:
+    """What was saved, readable on the fill of an op, where the colour of alarm is not."""
+    theme = replace(options.theme, alarm=options.theme.on_fill)
+    shown = _summary(value, detail, replace(options, theme=theme))
+    return shown if shown.startswith("<TABLE") else _on_fill(shown, options.theme)
+
+
+def box_label(node: Box, options: Options) -> str:
+    """A Module: its path and class, the shapes that go in and come out, what is inside."""
+    title = f"<B>{html(shorten(node.path or node.kind, NAME_CHARS))}</B>"
+    lines = [title + (html(f"  {node.kind}") if node.path else "")]
+    if options.shapes:
+        takes, gives = (
+            ", ".join(shape(sizes) or "()" for sizes in several)
+            for several in (node.takes, node.gives)
+        )
+        lines.append(html(f"{takes} → {gives}".strip()))
+    lines.append(html(f"{count(node.ops, 'op')}, {count(node.parameters, 'parameter')}"))
+    return _column([_on_fill(line, options.theme) for line in lines])
+
+
+def count(n: int, what: str) -> str:
+    """1 op, 1,234 parameters."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _column(lines: list[str]) -> str:
     cells = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
     return f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{cells}</TABLE>'
+
+
+def _on_fill(text: str, theme: Theme) -> str:
+    """Markup in the colour of text on fills, where that is not the colour of all text."""
+    if theme.on_fill == theme.ink:
+        return text
+    return f'<FONT COLOR="{theme.on_fill}">{text}</FONT>'
+
+
+def _style(role: str, theme: Theme) -> str:
+    """The attribute for the border of a role, if it has one of its own."""
+    style = dict(theme.styles).get(role)
+    return f' STYLE="{style}"' if style else ""
 
 
 def _readable(name: str) -> str:
@@ -176,22 +229,25 @@ def _text(text: str, color: str) -> str:
     return f'<FONT COLOR="{color}">{html(text)}</FONT>'
 
 
-def legend_label(graph: Graph, options: Options) -> str:
-    """What the colours and the arrows mean: only what this graph has."""
-    theme = options.theme
-    roles = {node.role for node in graph.tensors}
-    chips = [
-        f'<TD BGCOLOR="{getattr(theme, kind)}" BORDER="1">{text}</TD>'
-        for kind, text in (
-            ("data", "data"),
-            ("parameter", "parameter"),
-            ("op", "op"),
-            ("result", "result"),
-            ("loss", "loss L"),
-            ("constant", "constant"),
-        )
-        if kind in roles or (kind == "op" and graph.ops) or (kind == "constant" and graph.constants)
-    ]
+CHIPS = (
+    ("data", "data"),
+    ("parameter", "parameter"),
+    ("op", "op"),
+    ("module", "module"),
+    ("result", "result"),
+    ("loss", "loss L"),
+    ("constant", "constant"),
+)
+
+
+def legend_label(scene: Scene, options: Options) -> str:
+    """What the colours and the arrows mean: only what this scene has."""
+    theme, graph = options.theme, scene.graph
+    kinds: set[str] = {node.role for node in scene.tensors}
+    kinds |= {"op"} if scene.ops else set()
+    kinds |= {"module"} if scene.boxes else set()
+    kinds |= {"constant"} if scene.constants else set()
+    chips = [_chip(kind, text, theme) for kind, text in CHIPS if kind in kinds]
     lines = [_text("→ forward: a value", theme.forward)]
     if graph.root.needs_grad and not graph.has_gradients and options.grads != "none":
         lines.append(_text("—: not computed; call backward()", theme.backward))
@@ -202,3 +258,9 @@ def legend_label(graph: Graph, options: Options) -> str:
     table = '<TABLE BORDER="0" CELLSPACING="{}" CELLPADDING="{}">{}</TABLE>'
     boxes = table.format(4, 3, f"<TR>{''.join(chips)}</TR>")
     return table.format(0, 2, f'<TR><TD ALIGN="LEFT">{boxes}</TD></TR>{rows}')
+
+
+def _chip(kind: str, text: str, theme: Theme) -> str:
+    """A cell of the legend that looks like the nodes of its kind."""
+    shown = text if kind == "constant" else _on_fill(text, theme)
+    return f'<TD BGCOLOR="{getattr(theme, kind)}" BORDER="1"{_style(kind, theme)}>{shown}</TD>'

@@ -9,13 +9,19 @@ from typing import Any
 from ..value import Value
 
 
-def name_all(values: list[Value], given: Mapping[str, Any]) -> dict[int, str]:
-    """A name for each of the `values`, by its number: from `given`, else its own, else made up.
+def name_all(
+    values: list[Value], given: Mapping[str, Any], paths: Mapping[int, str]
+) -> dict[int, str]:
+    """A name for each of the `values`, by its number.
+
+    It is the one in `given`, else its own, else its path in a Module, else made up.
 
     `given` may be ``locals()``: what is no Value is passed over, and so is what begins with an
     underscore, which is how notebooks call what they displayed last.
     """
-    called = {value.number: value.name for value in values if value.name}
+    called = {
+        value.number: name for value in values if (name := value.name or paths.get(value.number))
+    }
     for name, value in given.items():
         if isinstance(value, Value) and not name.startswith("_"):
             called[value.number] = name

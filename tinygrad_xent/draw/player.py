@@ -142,7 +142,8 @@ def check_size(story: Story, who: str) -> None:
 def drawing(story: Story, rankdir: str = "LR") -> str:
     """The SVG of a story, whose cells a page can find again."""
     from .dotgraph import drawn
+    from .scene import arrange
 
     options = Options(rankdir=rankdir, legend=False, handles=True)
-    svg: str = drawn(story.graph, options).pipe("svg", encoding="utf-8")
+    svg: str = drawn(arrange(story.graph), options).pipe("svg", encoding="utf-8")
     return svg

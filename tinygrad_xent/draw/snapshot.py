@@ -1,8 +1,7 @@
 """snapshot(): a graph of Values as plain data, in the order in which it was made.
 
 It asks the engine twice, `order()` for the nodes and `steps()` for what flows back along the edges,
-so a drawing shows the very numbers that `backward()` computes. What it returns holds no Value and
-no array: a picture that is kept keeps no memory of the training alive.
+so a drawing shows the very numbers that `backward()` computes.
 """
 
 from __future__ import annotations
@@ -10,134 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..backprop import order, steps
 from ..op import Op
 from ..value import Array, Value
+from .graph import ConstantNode, Edge, Graph, ModuleNode, OpNode, Role, SavedArray, TensorNode
+from .modules import Calls
 from .names import name_all
 from .summary import Summary, summarize
 from .walk import Walk
 
-Role = Literal["parameter", "data", "result", "loss"]
-
-
-@dataclass(frozen=True)
-class TensorNode:
-    """A Value: a leaf with a gradient (parameter) or without (data), a result or the root (loss).
-
-    Attributes
-    ----------
-    value
-        As the graph used it.
-    now
-        Of a leaf whose data were changed after that, the present ones; else None.
-    gradient
-        Of the root with respect to this, from the engine's own walk; None if it was not computed.
-    kept
-        What stands in ``.grad`` if that is something else: after a second backward, it is the sum.
-    """
-
-    id: str
-    name: str
-    role: Role
-    value: Summary
-    now: Summary | None
-    needs_grad: bool
-    gradient: Summary | None
-    kept: Summary | None
-
-
-@dataclass(frozen=True)
-class ConstantNode:
-    """A number or a plain array among the inputs of one op."""
-
-    id: str
-    value: Summary
-
-
-@dataclass(frozen=True)
-class SavedArray:
-    """An array that an op keeps for its rules."""
-
-    name: str
-    nbytes: int
-    value: Summary
-
-
-@dataclass(frozen=True)
-class OpNode:
-    """One application of an op: what it computes, its attributes as text, and what it saved."""
-
-    id: str
-    name: str
-    formula: str
-    attributes: tuple[tuple[str, str], ...]
-    saved: tuple[SavedArray, ...]
-    result: str
-
-
-@dataclass(frozen=True)
-class Edge:
-    """One operand of an op; ``x * x`` has two.
-
-    Attributes
-    ----------
-    source, op, position, argument
-        From which node, to which op, as which of its arguments.
-    rule
-        The formula of what the op sends back here; None if this operand needs no gradient.
-    term
-        What it sent, already in the operand's own shape; None before backward.
-    summed
-        The axes over which the walk summed, because forward had broadcast the operand along them.
-    """
-
-    source: str
-    op: str
-    position: int
-    argument: str
-    shape: tuple[int, ...]
-    rule: str | None
-    term: Summary | None
-    summed: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Graph:
-    """All of a graph, each kind of node in order of creation."""
-
-    tensors: tuple[TensorNode, ...]
-    constants: tuple[ConstantNode, ...]
-    ops: tuple[OpNode, ...]
-    edges: tuple[Edge, ...]
-
-    def __len__(self) -> int:
-        return len(self.tensors) + len(self.constants) + len(self.ops)
-
-    @property
-    def root(self) -> TensorNode:
-        """What the graph computes: the newest node."""
-        return self.tensors[-1]
-
-    @property
-    def has_gradients(self) -> bool:
-        """Whether backward was called, so that gradients are shown."""
-        return self.root.gradient is not None
-
-    @cached_property
-    def first_non_finite(self) -> str | None:
-        """The id of the node where NaN or infinity first appears: forward, or else backward."""
-        for node in self.tensors:
-            if not node.value.finite:
-                return node.id
-        for node in reversed(self.tensors):
-            if node.gradient and not node.gradient.finite:
-                return node.id
-        return None
+# The whole of what a drawing is made of can be imported from here.
+__all__ = [
+    "ConstantNode", "Edge", "Graph", "ModuleNode", "OpNode", "Role", "SavedArray", "Summary",
+    "TensorNode", "snapshot",
+]  # fmt: skip
 
 
 def snapshot(var: Value, names: Mapping[str, Any] | None = None, walk: Walk | None = None) -> Graph:
@@ -150,8 +39,10 @@ def snapshot(var: Value, names: Mapping[str, Any] | None = None, walk: Walk | No
     var
         The root, as a rule the loss.
     names
-        What to call its Tensors, such as ``locals()``: anything else in it is ignored, and so are
-        names that begin with an underscore. A Tensor that it does not name goes by its own name.
+        What to call its Tensors, such as ``locals()``: names that begin with an underscore are
+        ignored, and so is what is neither a Tensor nor a Module. A Tensor that it does not name
+        goes by its own name, or else by its attribute path in a Module: of those given here, or of
+        the outermost that the graph ran in.
     walk
         A backward walk that was noted as it happened, in the place of a new one.
 
@@ -165,8 +56,9 @@ def snapshot(var: Value, names: Mapping[str, Any] | None = None, walk: Walk | No
     [('t0', 'o0', 'x', 'ḡ ⊙ y'), ('t0', 'o0', 'y', 'ḡ ⊙ x')]
     """
     values = order(var)[::-1]
-    called = name_all(values, names or {})
-    return _Drawn(values, called, walk or _walk_if_any(var, values)).graph()
+    calls = Calls(values, names or {})
+    called = name_all(values, names or {}, calls.tensor_paths)
+    return _Drawn(values, called, walk or _walk_if_any(var, values), calls).graph()
 
 
 def walk_from(root: Value, seed: Any) -> Walk:
@@ -190,43 +82,94 @@ def _walk_if_any(root: Value, values: list[Value]) -> Walk:
 class _Drawn:
     """The nodes and edges of a graph while they are collected."""
 
-    def __init__(self, values: list[Value], called: dict[int, str], walk: Walk) -> None:
-        self.values, self.called, self.flow = values, called, walk.flows
+    def __init__(
+        self, values: list[Value], called: dict[int, str], walk: Walk, calls: Calls
+    ) -> None:
+        self.values, self.called, self.flow, self.calls = values, called, walk.flows, calls
         self.ids = {value.number: f"t{k}" for k, value in enumerate(values)}
         self.used: dict[int, Array] = {}  # each leaf as the first op that took it saw it
+        self.users: dict[int, list[tuple[int, ...]]] = {}  # and the calls in which it was used
         self.constants: list[ConstantNode] = []
         self.ops: list[OpNode] = []
         self.edges: list[Edge] = []
+        self.members: list[list[str]] = [[] for _ in calls.calls]
 
     def graph(self) -> Graph:
         for value in self.values:
             if value.op is not None:
                 self.add_op(value, value.op)
         tensors = tuple(self.tensor(value) for value in self.values)
-        return Graph(tensors, tuple(self.constants), tuple(self.ops), tuple(self.edges))
+        modules = self.modules()
+        return Graph(tensors, tuple(self.constants), tuple(self.ops), tuple(self.edges), modules)
 
     def add_op(self, value: Value, op: Op) -> None:
         """The op that made `value`, with an edge from each of its operands."""
-        node = _op_node(f"o{len(self.ops)}", op, self.ids[value.number])
+        node = self.op_node(value, op)
         self.ops.append(node)
         flow = self.flow.get(value.number)
         sent = {s.position: s for s in flow.sent} if flow else {}
         for i, (x, array) in enumerate(zip(value.inputs, value.recorded[1:], strict=True)):
             rule = op.formula(i) if isinstance(x, Value) and x._needs_grad else None
             term, summed = (sent[i].term, sent[i].summed) if i in sent else (None, ())
-            source = self.operand(x, array)
+            source = self.operand(x, array, self.calls.chain(value))
             shape = np.shape(array)
             self.edges.append(Edge(source, node.id, i, op.argument(i), shape, rule, term, summed))
 
-    def operand(self, x: Any, array: Any) -> str:
+    def op_node(self, value: Value, op: Op) -> OpNode:
+        id = f"o{len(self.ops)}"
+        chain = self.calls.chain(value)
+        self.belongs(id, chain)
+        call = self.calls.calls[chain[-1]] if chain else None
+        saved = {name: np.asarray(array) for name, array in op.saved.items()}
+        return OpNode(
+            id=id,
+            name=op.name,
+            formula=op.formula(),
+            attributes=tuple((name, _text(a)) for name, a in vars(op).items() if name != "saved"),
+            saved=tuple(SavedArray(name, a.nbytes, summarize(a)) for name, a in saved.items()),
+            result=self.ids[value.number],
+            module=self.calls.path(call) if call else "",
+            kind=type(call.module).__name__ if call else "",
+        )
+
+    def belongs(self, id: str, chain: tuple[int, ...]) -> None:
+        """Enter a node among the members of the innermost call of `chain`."""
+        if chain:
+            self.members[chain[-1]].append(id)
+
+    def modules(self) -> tuple[ModuleNode, ...]:
+        sizes: dict[int, int] = {}
+        for call in self.calls.calls:
+            if id(call.module) not in sizes:
+                sizes[id(call.module)] = sum(p.size for p in call.module.parameters())
+        return tuple(
+            ModuleNode(
+                id=f"m{k}",
+                path=self.calls.path(call),
+                kind=type(call.module).__name__,
+                parent=f"m{call.chain[-2]}" if len(call.chain) > 1 else "",
+                members=tuple(self.members[k]),
+                parameters=sizes[id(call.module)],
+            )
+            for k, call in enumerate(self.calls.calls)
+        )
+
+    def operand(self, x: Any, array: Any, chain: tuple[int, ...]) -> str:
         """The id of an operand's node, which is made here if it is a constant."""
         if isinstance(x, Value):
             self.used.setdefault(x.number, array)
+            self.users.setdefault(x.number, []).append(chain)
             return self.ids[x.number]
-        self.constants.append(ConstantNode(f"c{len(self.constants)}", summarize(array)))
-        return self.constants[-1].id
+        id = f"c{len(self.constants)}"
+        self.constants.append(ConstantNode(id, summarize(array)))
+        self.belongs(id, chain)
+        return id
 
     def tensor(self, value: Value) -> TensorNode:
+        is_leaf = value.op is None
+        users = self.users.get(value.number, [])
+        chain = self.calls.home(value, users) if is_leaf else self.calls.chain(value)
+        self.belongs(self.ids[value.number], chain)
         used = self.used.get(value.number, value._array)
         flow = self.flow.get(value.number)
         kept = summarize(value._grad) if value._grad is not None else None
@@ -250,18 +193,6 @@ class _Drawn:
 def _changed(used: Array, now: Array) -> bool:
     """Whether a leaf got other numbers after it was used; `used` may have been converted."""
     return used is not now and not np.array_equal(used, now.astype(used.dtype), equal_nan=True)
-
-
-def _op_node(id: str, op: Op, result: str) -> OpNode:
-    saved = {name: np.asarray(array) for name, array in op.saved.items()}
-    return OpNode(
-        id=id,
-        name=op.name,
-        formula=op.formula(),
-        attributes=tuple((name, _text(a)) for name, a in vars(op).items() if name != "saved"),
-        saved=tuple(SavedArray(name, a.nbytes, summarize(a)) for name, a in saved.items()),
-        result=result,
-    )
 
 
 def _text(attribute: Any) -> str:

@@ -1,10 +1,12 @@
-"""How a drawing looks: its colours, its options and how text and numbers are written in it."""
+"""How a drawing looks: its options and how text and numbers are written in it."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
+
+from .theme import OKABE_ITO, Theme
 
 # An engine knows the widths of Arial's letters, but not those of a list of fonts; readers have some
 # font with these widths. So the layout is told the first, and the SVG names them all.
@@ -13,33 +15,6 @@ FONTS = "Arial,Helvetica,Liberation Sans,Arimo,Nimbus Sans,sans-serif"
 
 DETAILS = ("auto", "summary", "none")
 DIRECTIONS = ("LR", "TB", "RL", "BT")
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours by what they stand for. Fills carry black text, which is readable on all of them."""
-
-    data: str = "#56B4E9"
-    parameter: str = "#009E73"
-    result: str = "#E8E8E8"
-    op: str = "#E69F00"
-    loss: str = "#CC79A7"
-    constant: str = "#FFFFFF"
-    forward: str = "#0072B2"
-    backward: str = "#C04F00"
-    positive: str = "#56B4E9"
-    negative: str = "#E69F00"
-    zero: str = "#FFFFFF"
-    paper: str = "#FFFFFF"
-    ink: str = "#000000"
-    faint: str = "#555555"
-    line: str = "#333333"
-    alarm: str = "#D00000"
-
-
-# Okabe and Ito's colours, told apart with any kind of colour vision; the vermilion of backward is a
-# little darker than theirs, because it is text on white.
-OKABE_ITO = Theme()
 
 
 @dataclass(frozen=True)

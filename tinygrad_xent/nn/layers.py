@@ -130,7 +130,7 @@ class Sequential(Module):
         """Through all layers."""
         for layer in vars(self).values():
             if isinstance(layer, Module):
-                x = layer.forward(x)
+                x = layer(x)
         return x
 
     def __iter__(self) -> Iterator[Module]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
+from weakref import ref
 
 import numpy as np
 
 from ..tensor import Tensor
-from ..value import Array
+from ..value import Array, Value, _numbers
+
+_newest = [-1]  # the largest number of a Value on which a call is noted
 
 
 class Module:
@@ -42,8 +45,18 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Run `forward`."""
-        return self.forward(*inputs, **options)
+        """Run `forward`, and note on its result that it ran here, for drawings."""
+        began = next(_numbers)
+        result = self.forward(*inputs, **options)
+        # What was made before the call, such as the input handed on, is not this Module's work.
+        if isinstance(result, Value) and (number := result.number) > began:
+            before = None
+            if number > _newest[0]:  # surely the first note on it: reading an unset slot is slow
+                _newest[0] = number
+            else:
+                before = getattr(result, "_call", None)
+            result._call = (began, ref(self), before)
+        return result
 
     def config(self) -> dict[str, Any]:
         """The constructor arguments that rebuild this module, as JSON can hold them."""
