@@ -96,6 +96,7 @@ class Cell:
     left: bool
     id: str
     tooltip: str
+    least: float = 0.0
 
     @property
     def room(self) -> float:
@@ -105,7 +106,7 @@ class Cell:
     @property
     def width(self) -> float:
         """The least width."""
-        return self.content.width + self.room
+        return max(self.content.width + self.room, self.least)
 
     @property
     def height(self) -> float:
@@ -228,6 +229,7 @@ def _cell(td: ElementTree.Element, table: ElementTree.Element, size: float, ink:
         left=td.get("ALIGN") == "LEFT",
         id=td.get("ID", ""),
         tooltip=td.get("TOOLTIP", ""),
+        least=float(td.get("WIDTH", 0)),
     )
 
 

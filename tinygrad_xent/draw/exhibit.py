@@ -10,8 +10,8 @@ from .. import ops
 from ..backprop import order
 from ..tensor import Tensor
 from ..value import Array, Value
-from .stage import Scene, Shown, page
 from .player import Player, check_size, drawing
+from .stage import Scene, Shown, page
 from .story import Story
 from .style import number, size
 from .tape import story_of
@@ -149,6 +149,7 @@ def _one_cursor(fused: Story, unfused: Story) -> tuple[tuple[int, ...], ...]:
 TOP = """<section class="exhibit" aria-label="q, p and q - p">
 <div><label>example <select id="preset"></select></label>
 <label id="rowof">row <select id="row"></select></label></div>
-<div class="tables"><div id="bars"></div><div id="road"></div></div>
+<div class="tables"><div id="bars"></div>
+<div id="road" tabindex="0" role="group" aria-label="How q - p comes about"></div></div>
 </section>
 """

@@ -23,9 +23,9 @@ def stages(graph: Graph, edge: Edge, local: Local | None) -> list[Stage]:
     nodes = {node.id: node for node in graph.tensors}
     x = nodes[edge.source]
     y = next(nodes[op.result] for op in graph.ops if op.id == edge.op)
-    rule, to = edge.rule or "", gradient_name(graph, x)
+    rule, to = edge.rule or "", gradient_name(x)
     meant = "".join(f",  {symbol} = {name}" for symbol, name in _symbols(graph, edge, y, nodes))
-    found = [("symbols", f"{to} = {rule},  ḡ = {gradient_name(graph, y)}{meant}")]
+    found = [("symbols", f"{to} = {rule},  ḡ = {gradient_name(y)}{meant}")]
     if edge.term is None or y.gradient is None:
         return found
     g = literal(y.gradient)
@@ -165,7 +165,7 @@ def lines_about(story: Story, id: str) -> list[str]:
     """The explanation of one node's gradient, line by line."""
     graph = story.graph
     node = next(node for node in graph.tensors if node.id == id)
-    to = gradient_name(graph, node)
+    to = gradient_name(node)
     root = graph.root
     made = next((op for op in graph.ops if op.result == root.id), None)
     formula = f"{made.formula} = " if made else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .graph import ConstantNode, Graph, OpNode, TensorNode
@@ -10,15 +11,18 @@ from .scene import Box, Scene
 from .style import Options, blend, html, number, shape, shorten, size
 from .summary import Summary
 from .theme import Theme
+from .widths import text_width
 
 NAME_CHARS = 40
+FONT_SIZE = 12.0
 
 
 def tensor_label(node: TensorNode, graph: Graph, options: Options) -> str:
     """A header in the colour of the role, then a row per thing known: the value, the gradient."""
     rows = []
     if options.values != "none":
-        rows.append(("value", _summary(node.value, options.values, options)))
+        room = options.room.get(f"{node.id}-value", ())
+        rows.append(("value", _summary(node.value, options.values, options, room)))
         if node.now:
             rows.append(("value now", _summary(node.now, options.values, options)))
     if options.grads != "none":
@@ -54,6 +58,7 @@ def _table(
         color = theme.forward if what.startswith("value") else theme.backward
         name = _text(what, color) if what else ""
         cells = [f'<TD ALIGN="LEFT"{_handle(node, what, k, options)}>' for k in ("label", "cells")]
+        cells[1] = cells[1].replace("<TD", f"<TD{_least(node, what, options)}", 1)
         lines.append(f"<TR>{cells[0]}{name}</TD>{cells[1]}{content}</TD></TR>")
     return "".join([*lines, "</TABLE>"])
 
@@ -64,6 +69,18 @@ def _handle(node: TensorNode, what: str, part: str, options: Options) -> str:
     return f' ID="{node.id}-{row}-{part}" TOOLTIP="{row}"' if options.handles and what else ""
 
 
+def _least(node: TensorNode, what: str, options: Options) -> str:
+    """The width of a cell that holds one text, and wider ones later."""
+    row = {"value": "value", "value now": "", ".grad holds": ""}.get(what, "grad")
+    texts = options.room.get(f"{node.id}-{row}", ())
+    return _width(texts[0]) if len(texts) == 1 else ""
+
+
+def _width(text: str) -> str:
+    """The attribute that makes a cell wide enough for a text."""
+    return f' WIDTH="{math.ceil(text_width(text, FONT_SIZE) + 10)}"' if text else ""
+
+
 def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
     """Not needed, not computed (which is not 0), or the gradient; and ``.grad`` if that differs."""
     what = f"∂L/∂{shorten(node.name, NAME_CHARS)}"
@@ -71,7 +88,8 @@ def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
         return [(what, _text("not needed", options.theme.faint))]
     rows = [(what, "—")]
     if node.gradient:
-        rows = [(what, _summary(node.gradient, options.grads, options))]
+        room = options.room.get(f"{node.id}-grad", ())
+        rows = [(what, _summary(node.gradient, options.grads, options, room))]
     if node.kept:
         rows.append((".grad holds", _summary(node.kept, options.grads, options)))
     return rows
@@ -166,7 +184,7 @@ def _kind(summary: Summary) -> str:
     return f"{shape(summary.shape)} {summary.dtype}".lstrip()
 
 
-def _summary(summary: Summary, detail: str, options: Options) -> str:
+def _summary(summary: Summary, detail: str, options: Options, room: Sequence[str] = ()) -> str:
     """Every element of a small array in its place, or where the elements of a large one lie."""
     if not math.prod(summary.shape):
         return "empty"
@@ -174,7 +192,7 @@ def _summary(summary: Summary, detail: str, options: Options) -> str:
         return _cell_text(summary.cells[0][0], options)
     if summary.cells is None or detail == "summary":
         return _range(summary, options)
-    return _grid(summary, options)
+    return _grid(summary, options, room)
 
 
 def _range(summary: Summary, options: Options) -> str:
@@ -190,14 +208,16 @@ def _range(summary: Summary, options: Options) -> str:
     return text
 
 
-def _grid(summary: Summary, options: Options) -> str:
+def _grid(summary: Summary, options: Options, room: Sequence[str] = ()) -> str:
     """The digits, on blue where positive and orange where negative, the deeper the larger."""
     theme = options.theme
+    texts = iter(room)
     largest = max(abs(summary.low or 0), abs(summary.high or 0))
     rows = "".join(
         "<TR>"
         + "".join(
-            f'<TD BGCOLOR="{_heat(x, 0 if summary.integer else largest, theme)}">'
+            f'<TD BGCOLOR="{_heat(x, 0 if summary.integer else largest, theme)}"'
+            f"{_width(next(texts, ''))}>"
             f"{_cell_text(x, options)}</TD>"
             for x in row
         )

@@ -13,10 +13,10 @@ from .. import ops
 from ..tensor import Tensor
 from ..training import Epoch
 from ..value import Array, no_grad
-from .stage import filled, slim
 from .player import drawing
 from .snapshot import Graph
-from .story import shows
+from .stage import filled, slim
+from .story import Story, shows, widest
 from .style import number
 from .tape import story_of
 
@@ -64,7 +64,8 @@ class Movie:
         self.x = np.array(x)[None]
         self.frames: list[dict[str, Any]] = []
         self.keys: list[str] = []
-        self._svg = ""
+        self.names: tuple[str, ...] = ()  # of the tensors, in order
+        self._story: Story | None = None  # of the first frame, which is what is drawn
         self._map = None if data is None else _Map(data)
 
     def __len__(self) -> int:
@@ -79,9 +80,10 @@ class Movie:
         logits.name = "z"
         loss = ops.cross_entropy(logits, Tensor(np.array([self.label]), name="y"))
         story = story_of(loss, dict(self.model.named_parameters()), check=False)
-        if not self._svg:
-            self._svg = drawing(story)
+        if self._story is None:
+            self._story = story
             self.keys = _keys(story.graph)
+            self.names = tuple(node.name for node in story.graph.tensors)
         correct = int(logits.argmax(axis=1)[0]) == self.label
         losses = [epoch.train_loss] + [epoch.test_loss] * (not math.isnan(epoch.test_loss))
         self.frames.append(
@@ -112,8 +114,10 @@ class Movie:
 
     def html(self, title: str = "Training") -> str:
         """The page as text."""
-        if not self.frames:
+        if self._story is None:
             raise ValueError("Movie: no frame was taken; pass on_epoch=movie.take to fit")
+        columns = zip(*(frame["shows"] for frame in self.frames), strict=True)
+        room = {key: widest(texts) for key, texts in zip(self.keys, columns, strict=True)}
         data = {
             "frames": self.frames,
             "keys": self.keys,
@@ -121,7 +125,7 @@ class Movie:
             "map": self._map.drawn() if self._map else None,
         }
         caption = "one example, forward and back: its values and gradients"
-        svg = slim(self._svg, "m-")
+        svg = slim(drawing(self._story, room=room), "m-")
         return filled("movie.html", title, ["base.js", "movie.js"], data, svg=svg, caption=caption)
 
 
@@ -130,10 +134,10 @@ def _keys(graph: Graph) -> list[str]:
     return [f"{node.id}-{row}" for node in graph.tensors for row in ("value", "grad")]
 
 
-def _texts(graph: Graph) -> list[tuple[str, ...] | int]:
-    found: list[tuple[str, ...] | int] = []
+def _texts(graph: Graph) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
     for node in graph.tensors:
-        found += [shows(node.value), shows(node.gradient) if node.gradient else 0]
+        found += [shows(node.value), shows(node.gradient) if node.gradient else ()]
     return found
 
 

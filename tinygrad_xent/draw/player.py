@@ -12,7 +12,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from .stage import Scene, Shown, page
-from .story import Moment, Story
+from .story import Moment, Story, widest
 from .style import Options, visible
 from .tape import Tape, story_of
 
@@ -139,11 +139,25 @@ def check_size(story: Story, who: str) -> None:
         )
 
 
-def drawing(story: Story, rankdir: str = "LR") -> str:
-    """The SVG of a story, whose cells a page can find again."""
+Room = dict[str, tuple[str, ...]]
+
+
+def room_for(story: Story) -> Room:
+    """The widest texts that the moments of a story put into each cell."""
+    texts: dict[str, list[tuple[str, ...]]] = {}
+    for moment in story.moments:
+        if moment.shows:
+            row = "value" if moment.kind == "update" else "grad"
+            texts.setdefault(f"{moment.at}-{row}", []).append(moment.shows)
+    return {key: widest(several) for key, several in texts.items()}
+
+
+def drawing(story: Story, rankdir: str = "LR", room: Room | None = None) -> str:
+    """The SVG of a story, whose cells a page can find again, with room for what comes."""
     from .dotgraph import drawn
     from .scene import arrange
 
-    options = Options(rankdir=rankdir, legend=False, handles=True)
+    room = room_for(story) if room is None else room
+    options = Options(rankdir=rankdir, legend=False, handles=True, room=room)
     svg: str = drawn(arrange(story.graph), options).pipe("svg", encoding="utf-8")
     return svg

@@ -120,7 +120,6 @@ def _pane(caption: str, story: Story) -> dict[str, Any]:
             uses[edge.source].append(edge_id(edge))
     return {
         "caption": caption,
-        "rootName": graph.root.name,
         "tensors": {
             node.id: _tensor(node, story, made_by.get(node.id), uses[node.id])
             for node in graph.tensors
@@ -215,5 +214,6 @@ def slim(svg: str, prefix: str) -> str:
     # A tenth of a point is enough.
     text = _PLACES.sub(lambda found: re.sub(r"(\.\d)\d+", r"\1", found[0]), text)
     text = text.replace(' id="', f' id="{prefix}')
+    text = text.replace(' role="img"', ' role="group"', 1)  # its parts can be chosen
     text = text.replace('<polygon fill="#ffffff"', '<polygon class="card"')
     return text.replace('<polygon class="card"', '<polygon class="paper"', 1)

@@ -7,15 +7,16 @@ here, once, for the page, the terminal and those who listen to a screen reader.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backprop import order
 from ..value import Value
+from .labels import NAME_CHARS
 from .local import Check, Local, local_derivative
 from .snapshot import Edge, Graph, TensorNode, snapshot
-from .style import number, shape, size
+from .style import number, shape, shorten, size
 from .summary import Summary
 from .walk import Sent, Walk
 
@@ -174,13 +175,13 @@ class _Teller:
         g = root.gradient
         assert g is not None
         one = "1: it changes as much as itself" if not g.shape else literal(g)
-        text = f"The way back begins: ∂{root.name}/∂{root.name} = {one}."
+        text = f"The way back begins: ∂L/∂{root.name} = {one}."
         return Moment("seed", root.id, self.group, text, shows(g))
 
     def contribution(self, edge: Edge, sent: Sent, y: TensorNode) -> Iterator[Moment]:
         """One term: sent, summed where it had been broadcast, added to what is there."""
         x, op = self.tensors[edge.source], self.made_by[y.id]
-        to = gradient_name(self.graph, x)
+        to = gradient_name(x)
         term = brief(sent.term)
         where = f" for its {edge.argument}" if self.terms[x.id] > 1 else ""
         text = f"{op.name} sends {edge.rule} to {x.name}{where}"
@@ -231,9 +232,9 @@ def _reduced(edge: Edge, sent: Sent, x: TensorNode, term: str) -> str:
     )
 
 
-def gradient_name(graph: Graph, node: TensorNode) -> str:
-    """∂L/∂x, with the names of the drawing."""
-    return f"∂{graph.root.name}/∂{node.name}"
+def gradient_name(node: TensorNode) -> str:
+    """∂L/∂x, as the drawing calls it."""
+    return f"∂L/∂{shorten(node.name, NAME_CHARS)}"
 
 
 def readable(name: str) -> str:
@@ -255,6 +256,12 @@ def literal(x: Summary) -> str:
         return f"{shape(x.shape)}, from {low} to {high}{_flaws(x)}"
     rows = [" ".join(_number(e) for e in row) for row in x.cells]
     return rows[0] if not x.shape and rows else f"[{'; '.join(rows)}]"
+
+
+def widest(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Of texts for the same cells, the widest for each."""
+    rows = [texts for texts in several if texts]
+    return tuple(max(column, key=len) for column in zip(*rows, strict=False))
 
 
 def brief(x: Summary) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .theme import OKABE_ITO, Theme
 
@@ -39,6 +41,8 @@ class Options:
     precision: int = 3
     theme: Theme = OKABE_ITO
     handles: bool = False  # ids on the cells of tables, for a page that changes them
+    # By "t0-value", "t0-grad": the widest texts that the cells there will have to hold.
+    room: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         for option, allowed in (("values", DETAILS), ("grads", DETAILS), ("rankdir", DIRECTIONS)):

@@ -17,8 +17,11 @@ const movie = {
       const box = document.getElementById(`m-a_${key}-cells`);
       if (!box) continue;
       const texts = [...box.querySelectorAll("text")];
-      const boxes = texts.map((text) => text.getBBox());
-      texts.forEach((text, k) => { text.setAttribute("x", boxes[k].x + boxes[k].width / 2); text.setAttribute("text-anchor", "middle"); });
+      if (texts.length > 1) texts.forEach((text) => {
+        const frame = text.previousElementSibling, place = (frame && frame.tagName === "polygon" ? frame : text).getBBox();
+        text.setAttribute("x", place.x + place.width / 2);
+        text.setAttribute("text-anchor", "middle");
+      });
       this.cells[key] = texts;
     }
     $("slider").max = film.frames.length - 1;

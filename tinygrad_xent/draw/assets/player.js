@@ -46,7 +46,9 @@ class Pane {
       const boxes = texts.map((text) => text.getBBox());
       texts.forEach((text, k) => {
         text.classList.add("cell");
-        text.setAttribute("x", boxes[k].x + boxes[k].width / 2);
+        if (texts.length === 1) return; // a range stands at the left
+        const frame = text.previousElementSibling, place = frame && frame.tagName === "polygon" ? frame.getBBox() : boxes[k];
+        text.setAttribute("x", place.x + place.width / 2);
         text.setAttribute("text-anchor", "middle");
       });
       this.texts[t + row] = { texts, first: texts.map((text) => text.textContent) };
@@ -169,7 +171,8 @@ const indexOf = (i, shape) => {
 function grid(name, elements, shape, pick, chosen) {
   const box = make("div", { class: "gridbox", tabindex: "0", role: "group", "aria-label": name });
   const table = make("table", { class: "grid" });
-  const width = shape.length ? shape[shape.length - 1] : 1;
+  const last = shape.length ? shape[shape.length - 1] : 1;
+  const width = elements.length === last && last > 12 ? 8 : last; // a long row is broken
   const most = Math.max(...elements.map((x) => Math.abs(+x)).filter(Number.isFinite), 0) || 1;
   let row;
   elements.forEach((x, i) => {
@@ -221,7 +224,7 @@ class About {
     out.push(make("p", { class: "quiet" }, `${t.r}, shape (${t.s.join(", ")}${t.s.length === 1 ? "," : ""}), ${t.d}`));
     if (t.by) out.push(make("p", {}, "Made by ", this.link(pane, t.by, pane.ops[t.by].n), "."));
     out.push(...this.array("value", t.v, t.vt, t.s));
-    const name = `∂${pane.rootName}/∂${t.n}`;
+    const name = `∂L/∂${t.n}`;
     if (!t.need) out.push(make("p", {}, "Its gradient is not needed: nothing asked for it."));
     else if (!known) out.push(make("p", {}, formula(name), " is not computed yet. That is not 0."));
     else {
@@ -480,6 +483,7 @@ const player = {
     on("play", () => this.toggle()); on("predict", () => this.predict());
     on("in", () => this.enlarge(1.25)); on("out", () => this.enlarge(0.8)); on("fit", () => this.fit());
     on("help", () => $("keys").showModal());
+    $("keys").addEventListener("close", () => document.activeElement.blur()); // else its button keeps the keys
     on("theme", () => {
       const dark = matchMedia("(prefers-color-scheme: dark)").matches, root = document.documentElement;
       const now = root.dataset.theme || (dark ? "dark" : "light");
@@ -498,7 +502,7 @@ const player = {
     };
     addEventListener("keydown", (e) => {
       const busy = e.target.closest && e.target.closest("input, select, dialog, button, .gridbox");
-      if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
+      if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key] || $("keys").open) return;
       if (busy && e.key !== "Escape" && !(busy.matches("button") && e.key !== " ")) return;
       e.preventDefault();
       keys[e.key]();
