@@ -111,4 +111,4 @@ const movie = {
     }
   },
 };
-movie.start();
+whenLaidOut(() => movie.start());
