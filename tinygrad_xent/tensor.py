@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 
 from . import ops, protocols
 from .backprop import backward
+from .display import tensor_html
 from .running_total import warn_of_running_total
 from .value import KEEPS_GRAD, NOBODY, Array, Hook, Value, _numbers, get_default_dtype
 
@@ -147,6 +148,8 @@ class Tensor(Value):
         grad = ", requires_grad=True" if self._needs_grad and self.op is None else ""
         made = f", op={self.op.name}" if self.op else ""
         return f"Tensor({array}{dtype}{grad}{made})"
+
+    _repr_html_ = tensor_html
 
     # --- the gradient --------------------------------------------------------------------------
 

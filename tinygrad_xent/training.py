@@ -14,6 +14,7 @@ import numpy as np
 from . import ops
 from .data import Dataset, batches
 from .data.checks import whole_number
+from .display import history_html
 from .files import replacing
 from .nn import Module
 from .optim import SGD, Adam, AdamW, Optimizer
@@ -68,6 +69,9 @@ class History(list[Epoch]):
         test = f", test accuracy {last.test_accuracy:.3f}" if last.test_accuracy >= 0 else ""
         loss = f"loss {self[0].train_loss:.3f} to {last.train_loss:.3f}"
         return f"History({last.epoch} epochs, {loss}{test})"
+
+    def _repr_html_(self) -> str:
+        return history_html(self)
 
 
 def fit(

@@ -8,6 +8,7 @@ from weakref import ref
 
 import numpy as np
 
+from ..display import Part, module_html
 from ..tensor import Tensor
 from ..value import Array, Value, _numbers
 
@@ -74,12 +75,9 @@ class Module:
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """All leaf Tensors of the model, frozen ones included, each once, with their paths."""
-        seen = set()
-        for prefix, module in self.named_modules():
-            for name, value in _members(module):
-                if isinstance(value, Tensor) and value.is_leaf and id(value) not in seen:
-                    seen.add(id(value))
-                    yield _path(prefix, name), value
+        for path, _, tensors in self._parts():
+            for name, tensor in tensors:
+                yield _path(path, name), tensor
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """The Tensors that need a gradient, each once, with their paths."""
@@ -121,6 +119,20 @@ class Module:
             raise ValueError("load_state_dict: " + "; ".join(wrong))
         for name, array in arrays.items():
             tensors[name].data = array
+
+    def _parts(self) -> Iterator[tuple[str, Module, list[tuple[str, Tensor]]]]:
+        """Every module with its path and the leaf Tensors that it is the first to have."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            own = []
+            for name, value in _members(module):
+                if isinstance(value, Tensor) and value.is_leaf and id(value) not in seen:
+                    seen.add(id(value))
+                    own.append((name, value))
+            yield path, module, own
+
+    def _repr_html_(self) -> str:
+        return module_html([Part(p, type(m).__name__, tensors) for p, m, tensors in self._parts()])
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]

@@ -82,4 +82,8 @@ function formula(text) {
   node.setAttribute("alttext", text);
   return node;
 }
-
+/* Texts are measured, which has to wait for a layout: a frame in a notebook may have none yet. */
+function whenLaidOut(start) {
+  if (document.body.getBoundingClientRect().width) start();
+  else setTimeout(() => whenLaidOut(start), 50);
+}

@@ -114,4 +114,4 @@ const movie = {
     }
   },
 };
-movie.start();
+whenLaidOut(() => movie.start());

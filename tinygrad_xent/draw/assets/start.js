@@ -1,1 +1,1 @@
-player.start();
+whenLaidOut(() => player.start());
