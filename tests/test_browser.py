@@ -203,6 +203,7 @@ def test_keys(open_page):
     assert page.is_visible("#keys")
     page.keyboard.press("Escape")
     assert not page.is_visible("#keys")
+    page.wait_for_timeout(100)  # a closed dialog says so a moment later
     page.keyboard.press("Space")
     assert page.get_attribute("#play", "aria-label") == "Pause"
     page.keyboard.press("Space")
@@ -422,7 +423,7 @@ def test_numbers_stay_in_their_boxes(open_page, make):
     outside = """() => {
       const bad = [];
       for (const pane of player.panes) for (const node of pane.svg.querySelectorAll(".tensor")) {
-        const box = node.querySelector("polygon").getBBox();
+        const box = node.querySelector("rect").getBBox();
         for (const text of node.querySelectorAll("text:not(.dash)")) {
           const t = text.getBBox();
           if (!t.width) continue;
@@ -431,7 +432,7 @@ def test_numbers_stay_in_their_boxes(open_page, make):
         }
         for (const text of node.querySelectorAll("text.cell")) {
           const frame = text.previousElementSibling, t = text.getBBox();
-          if (!frame || frame.tagName !== "polygon" || !t.width) continue;
+          if (!frame || frame.tagName !== "rect" || !t.width) continue;
           const b = frame.getBBox();
           if (t.x < b.x - 1 || t.x + t.width > b.x + b.width + 1) bad.push(text.textContent);
         }

@@ -32,6 +32,8 @@ PORT = 17.0  # from edge to edge where they end at an op
 HEAVY = 12.0  # what is computed, beside a leaf: its edges are to be straight
 # More bends than this take too long; without them, long edges run straight, below what they cross.
 MOST_BENDS = 20_000
+# With more bends than this, Graphviz takes over a second.
+TANGLED = 1500
 
 
 @dataclass(frozen=True)
@@ -352,6 +354,14 @@ class _Drawing:
             if self.horizontal:
                 left = x - text_width(line, SMALL) / 2
             yield text(visible(line), left, top + 1.2 * SMALL * k, SMALL, color)
+
+
+def is_tangled(scene: Scene) -> bool:
+    """Whether so many long edges run beside each other that Graphviz would take seconds.
+
+    Its time grows with the square of what it calls virtual nodes; here, edges share their bends.
+    """
+    return _count_bends(scene, _columns(scene)) > TANGLED
 
 
 def _columns(scene: Scene) -> dict[str, int]:

@@ -14,8 +14,8 @@ from typing import Any
 import graphviz
 
 from . import dot
-from .builtin import builtin_svg
-from .engines import LayoutError, layout
+from .builtin import builtin_svg, is_tangled
+from .engines import VARIABLE, LayoutError, layout
 from .graph import Graph
 from .labels import CHIPS
 from .page import page
@@ -36,7 +36,8 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
 
     It is made by `make_dot`, and can be changed and added to as any ``graphviz.Digraph``. Where no
     layout engine can be had, it is still shown and saved as SVG, laid out by `draw.builtin`; that
-    picture shows the graph as `make_dot` found it, without what was changed or added by hand.
+    picture shows the graph as `make_dot` found it, without what was changed or added by hand. It
+    is also what draws a graph with very many long edges, for which Graphviz takes minutes.
 
     Examples
     --------
@@ -91,6 +92,8 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         source = self.source.translate(_IN_PNG) if kind == "png" else self.source
         asked = ":".join(part for part in (kind, renderer, formatter) if part)
         try:
+            if asked == "svg" and self._is_tangled():
+                raise LayoutError("too many long edges")
             picture = layout(source, asked, engine or self.engine or "dot")
         except LayoutError:
             if kind != "svg" or self._drawn_from is None:
@@ -99,6 +102,13 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         if kind == "svg":
             picture = finished(picture, self.comment or "computation graph")
         return picture if encoding is None else picture.decode(encoding)
+
+    def _is_tangled(self) -> bool:
+        """Whether the built-in layout is the better one: for a graph that nobody changed."""
+        if self._drawn_from is None or VARIABLE in os.environ:
+            return False
+        scene, options = self._drawn_from
+        return is_tangled(scene) and self.body == dot.statements(scene, options)
 
     def save(
         self,

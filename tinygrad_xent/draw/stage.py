@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
+from .boxes import decimal
 from .explain import stages
 from .snapshot import Graph, TensorNode
 from .story import Story, edge_id, literal, readable
@@ -97,9 +98,9 @@ def _scene(scene: Scene) -> dict[str, Any]:
 
 @cache
 def _asset(name: str) -> str:
-    """A file of the page, without the spaces that lines begin with."""
+    """A file of the page, without comments and the spaces that lines begin with."""
     text = (resources.files(__package__) / "assets" / name).read_text(encoding="utf-8")
-    return re.sub(r"\n\s+", "\n", text)
+    return re.sub(r"\n\s+", "\n", re.sub(r"\n\s*/\*.*?\*/(?=\n)", "", text, flags=re.DOTALL))
 
 
 def as_json(data: Any) -> str:
@@ -201,19 +202,57 @@ def _edges(graph: Graph, story: Story) -> dict[str, Any]:
 
 # What an engine writes on every text and shape, and a page says once.
 _SAID_ONCE = re.compile(
-    r' xml:space="preserve"| text-anchor="start"| font-size="12\.00"| font-family="[^"]*"'
-    r'| stroke="none"(?= points)| xlink:type="simple"| (width|height)="\d+pt"'
-    r'| style="max-width:100%;height:auto"'
+    r' xml:space="preserve"| text-anchor="start"| font-size="12(?:\.00)?"| font-family="[^"]*"'
+    r'| stroke="none"| xlink:type="simple"| (?:width|height)="[\d.]+pt"'
+    r'| style="max-width:100%;height:auto"|(?<=<text)(?P<ink>[^>]*) fill="#000000"'
 )
-_PLACES = re.compile(r' (?:points|d|x|y|transform|viewBox)="[^"]*"')
+_PLACES = re.compile(r' (?:points|d|x|y|width|height|transform|viewBox)="[^"]*"')
+_POLYGON = re.compile(r'<polygon((?: [\w-]+="[^"]*")*?) points="([^"]*)"/>')
+_EDGE = re.compile(r'<g id="[^"]*" class="edge.*?</g>', re.DOTALL)
+_EDGE_COLOURS = re.compile(r' (?:fill|stroke|stroke-dasharray|font-size|text-anchor)="[^"]*"')
+_FILLED_AND_FRAMED = re.compile(
+    r'<rect fill="(#\w+)"( x="[^>]*)/>\n<rect fill="none" stroke="#555555"\2/>', re.IGNORECASE
+)
 
 
 def slim(svg: str, prefix: str) -> str:
-    """The drawing without what a page says once, and with ids that are unique on it."""
-    text = _SAID_ONCE.sub("", svg[svg.index("<svg") :])
-    # A tenth of a point is enough.
-    text = _PLACES.sub(lambda found: re.sub(r"(\.\d)\d+", r"\1", found[0]), text)
+    """The drawing without what a page says once, with ids that are unique on it.
+
+    Rectangles are rectangles, whichever engine drew them: the cells of an array are ``.c``.
+    """
+    text = _SAID_ONCE.sub(lambda found: found["ink"] or "", svg[svg.index("<svg") :])
+    text = _PLACES.sub(lambda found: _shorter(found[0]), text)
+    text = _POLYGON.sub(_rectangle, text).replace("&#45;", "-").replace("&#160;", "\u00a0")
+    text = _FILLED_AND_FRAMED.sub(r'<rect class="c" fill="\1"\2/>', text)
+    text = re.sub(
+        r'<rect fill="(#\w+)"( x="[^>]*) stroke="#555555" stroke-width="1"/>',
+        r'<rect class="c" fill="\1"\2/>',
+        re.sub(r'<rect( x="[^>]*?) fill="(#\w+|none)"([^>]*)/>', r'<rect fill="\2"\1\3/>', text),
+    )
+    text = re.sub(
+        r'<a xlink:title="(?:value|now|kept|grad)">\n?(.*?)</a>\n?', r"\1", text, flags=re.S
+    )
+    text = re.sub(r'(<rect class="c"[^>]*) height="22\.4"/>', r"\1/>", text)  # what `.c` has anyway
+    text = _EDGE.sub(lambda found: _EDGE_COLOURS.sub("", found[0]), text)
     text = text.replace(' id="', f' id="{prefix}')
-    text = text.replace(' role="img"', ' role="group"', 1)  # its parts can be chosen
-    text = text.replace('<polygon fill="#ffffff"', '<polygon class="card"')
-    return text.replace('<polygon class="card"', '<polygon class="paper"', 1)
+    text = text.replace(">\n<", "><").replace(
+        ' role="img"', ' role="group"', 1
+    )  # its parts can be chosen
+    text = re.sub(r'<rect fill="#ffffff"', '<rect class="card"', text, flags=re.IGNORECASE)
+    return text.replace('class="card"', 'class="paper"', 1)
+
+
+def _shorter(place: str) -> str:
+    """A tenth of a point is enough, and a whole one for a path."""
+    digits = "" if place.startswith(" d=") else r"\1"
+    return re.sub(r"\.0(?=\D)", "", re.sub(r"(\.\d)\d*", digits, place))
+
+
+def _rectangle(found: re.Match[str]) -> str:
+    """A polygon as a rectangle, if it is one."""
+    about, points = found[1], [tuple(map(float, p.split(","))) for p in found[2].split()]
+    xs, ys = (sorted({p[k] for p in points}) for k in (0, 1))
+    if len(xs) != 2 or len(ys) != 2 or len(points) not in (4, 5):
+        return found[0]
+    sizes = (("x", xs[0]), ("y", ys[0]), ("width", xs[1] - xs[0]), ("height", ys[1] - ys[0]))
+    return f"<rect{about}" + "".join(f' {name}="{decimal(value)}"' for name, value in sizes) + "/>"

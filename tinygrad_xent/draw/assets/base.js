@@ -25,9 +25,8 @@ function tint(texts, shows) {
   const values = shows.map(Number);
   const most = Math.max(...values.map(Math.abs).filter(Number.isFinite), 0) || 1;
   texts.forEach((text, k) => {
-    const frame = text.previousElementSibling;
-    const back = frame && frame.previousElementSibling;
-    if (!back || back.tagName !== "polygon") return;
+    const back = text.previousElementSibling;
+    if (!back || !back.matches(".c")) return;
     const v = values[k], share = Number.isFinite(v) ? Math.round((100 * Math.abs(v)) / most) : 0;
     back.style.fill = Number.isFinite(v) ? `color-mix(in srgb, var(${v < 0 ? "--minus" : "--plus"}) ${share}%, #fff)` : "#000";
     text.style.fill = Number.isFinite(v) ? "" : "#fff";

@@ -18,7 +18,7 @@ const movie = {
       if (!box) continue;
       const texts = [...box.querySelectorAll("text")];
       if (texts.length > 1) texts.forEach((text) => {
-        const frame = text.previousElementSibling, place = (frame && frame.tagName === "polygon" ? frame : text).getBBox();
+        const frame = text.previousElementSibling, place = (frame && frame.matches(".c") ? frame : text).getBBox();
         text.setAttribute("x", place.x + place.width / 2);
         text.setAttribute("text-anchor", "middle");
       });

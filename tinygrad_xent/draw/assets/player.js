@@ -47,7 +47,7 @@ class Pane {
       texts.forEach((text, k) => {
         text.classList.add("cell");
         if (texts.length === 1) return; // a range stands at the left
-        const frame = text.previousElementSibling, place = frame && frame.tagName === "polygon" ? frame.getBBox() : boxes[k];
+        const frame = text.previousElementSibling, place = frame && frame.matches(".c") ? frame.getBBox() : boxes[k];
         text.setAttribute("x", place.x + place.width / 2);
         text.setAttribute("text-anchor", "middle");
       });
@@ -420,7 +420,8 @@ const player = {
     for (const id of ["next", "last"]) $(id).disabled = this.step === this.total - 1;
     if (!this.quiz.asked) this.quiz.close();
     moved.forEach((p) => p.follow());
-    this.explain(speaking);
+    cancelAnimationFrame(this.soon); // the drawing first; what explains it follows with the next frame
+    this.soon = requestAnimationFrame(() => this.explain(speaking));
     try { history.replaceState(null, "", `#step=${this.step}${this.picked ? "&at=" + this.picked[1] : ""}`); } catch { /* a page without an address */ }
     if (this.step === this.total - 1) this.pause();
   },
@@ -431,7 +432,7 @@ const player = {
     document.querySelectorAll("svg .picked").forEach((el) => el.classList.remove("picked"));
     if (this.picked) { const el = this.picked[0].find(this.picked[1]); if (el) el.classList.add("picked"); }
   },
-  pick(pane, id) { this.picked = [pane, id]; this.explain(pane); this.go(this.step); },
+  pick(pane, id) { this.picked = [pane, id]; this.go(this.step); this.explain(pane); },
   release() { this.picked = null; this.quiz.close(); this.go(this.step); },
   /* The next step in a direction, by op or by contribution. */
   target(by) {
