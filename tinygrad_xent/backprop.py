@@ -31,6 +31,7 @@ from .value import (
 
 V = TypeVar("V", bound=Value)
 NO_AXES: tuple[int, ...] = ()
+NOTHING: Any = ()  # what a leaf sends
 FIRST_AXIS = (0,)
 
 _last_root: list[Any] = [lambda: None]  # a weak reference
@@ -90,29 +91,31 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
             continue
         if value._notes:
             g = _hooked(value, g)
-        sent: list[tuple[int, Any, Any, tuple[int, ...]]] = []
         op = value.op
-        if op is not None:
-            arrays, rules, variadic = value.recorded, op.rules, op.variadic
-            recorded = _recorded_values(value) if as_values else arrays
-            for i, x in enumerate(value.inputs):
-                if not (isinstance(x, Value) and x._needs_grad) or (
-                    wanted is not None and x.number not in wanted
-                ):
-                    continue
-                raw = op.vjp(i, g, *recorded) if variadic else rules[i](op, g, *recorded)
-                array = arrays[i + 1]
-                try:
-                    fits = raw.shape == array.shape and raw.dtype is array.dtype
-                except AttributeError:
-                    fits = False  # no array at all; `_fit` says so
-                if fits:
-                    term, summed = raw, NO_AXES
-                else:
-                    term, summed = _fit(raw, array, op, i)
-                sent.append((i, term, raw, summed))
-                number = x.number
-                gradients[number] = gradients[number] + term if number in gradients else term
+        if op is None:
+            yield new(Step, (value, g, NOTHING))
+            continue
+        sent: list[tuple[int, Any, Any, tuple[int, ...]]] = []
+        arrays, rules, variadic = value.recorded, op.rules, op.variadic
+        recorded = _recorded_values(value) if as_values else arrays
+        for i, x in enumerate(value.inputs):
+            if not (isinstance(x, Value) and x._needs_grad) or (
+                wanted is not None and x.number not in wanted
+            ):
+                continue
+            raw = op.vjp(i, g, *recorded) if variadic else rules[i](op, g, *recorded)
+            array = arrays[i + 1]
+            try:
+                fits = raw.shape == array.shape and raw.dtype is array.dtype
+            except AttributeError:
+                fits = False  # no array at all; `_fit` says so
+            if fits:
+                term, summed = raw, NO_AXES
+            else:
+                term, summed = _fit(raw, array, op, i)
+            sent.append((i, term, raw, summed))
+            number = x.number
+            gradients[number] = gradients[number] + term if number in gradients else term
         yield new(Step, (value, g, sent))
 
 

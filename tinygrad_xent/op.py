@@ -162,24 +162,29 @@ def apply(op: Op, *inputs: Any) -> Any:
     Given plain arrays only, it computes and returns an array. Given at least one Value, the result
     is of the first Value's type, and remembers the op, the inputs and their arrays as they are now.
     """
-    arrays = []
+    arrays: list[Any] = []
+    plain: tuple[int, ...] = ()  # which are floating arrays of the user's
     first = None
     needs_grad = constants = False
     for x in inputs:
         if isinstance(x, Value):
             if first is None:
                 first = x
+            array = x._array
             if x._needs_grad:
                 needs_grad = True
-            elif not op.keeps_integers and x._array.dtype.kind != "f":
+            elif not op.keeps_integers and array.dtype.kind != "f":
                 constants = True
             if x._holder == USER:  # who may write into it before backward
-                arrays.append(x._array.copy())
+                array = array.copy()
             else:
                 x._holder = GRAPH
-                arrays.append(x._array)
+            arrays.append(array)
         else:
-            if type(x) is not float and type(x) is not int:
+            kind = type(x)
+            if kind is np.ndarray and x.ndim and x.dtype.kind == "f":
+                plain += (len(arrays),)
+            elif kind is not float and kind is not int:
                 constants = True
             arrays.append(x)
     if first is None:  # lists would be joined by +, and repeated by *
@@ -187,6 +192,9 @@ def apply(op: Op, *inputs: Any) -> Any:
     recording = needs_grad and _recording.get()
     if constants:
         arrays = _with_constants(op, inputs, arrays, recording)
+    elif recording:
+        for k in plain:  # which the user may write into before backward
+            arrays[k] = arrays[k].copy()
 
     y = op.forward(*arrays)
     if type(y) is not np.ndarray and isinstance(y, SCALARS):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .tensor import Tensor
-from .value import Array, _listeners
+from .value import NOBODY, Array, _listeners
 
 
 class Optimizer:
@@ -34,15 +34,17 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
-        moved, listeners = self.moved, _listeners()
+        moved = self.moved
+        told = _listeners()
         for p, state in zip(self.params, self.state, strict=True):
             g = p._grad
             if g is not None:
-                theta = moved(p._array, g, state)
-                # NumPy turns 0-d results into scalars.
                 before = p._array
-                p._rebind(theta if type(theta) is np.ndarray else np.asarray(theta))
-                for listener in listeners:
+                theta = moved(before, g, state)
+                # NumPy turns 0-d results into scalars.
+                p._array = theta if type(theta) is np.ndarray else np.asarray(theta)
+                p._holder = NOBODY  # but this parameter; a graph keeps the array that it recorded
+                for listener in told:
                     listener.updated(p, before, self.rule)
 
     @property
@@ -116,14 +118,18 @@ class SGD(Optimizer):
         if self.weight_decay:
             g = g + self.weight_decay * theta
         if self.momentum:
-            v = state.get("velocity")
-            # A copy at first: g is the array in .grad, which the user may set to 0 in place.
-            v = g.copy() if v is None else self.momentum * v + (1 - self.dampening) * g
-            state["velocity"] = v
-            g = g + self.momentum * v if self.nesterov else v
+            g = self.direction(g, state)
         moved = -float(self.lr) * g
         moved += theta  # in the product's memory
         return moved
+
+    def direction(self, g: Array, state: dict[str, Any]) -> Any:
+        """The way that momentum goes, given the gradient."""
+        v = state.get("velocity")
+        # A copy at first: g is the array in .grad, which the user may set to 0 in place.
+        v = g.copy() if v is None else self.momentum * v + (1 - self.dampening) * g
+        state["velocity"] = v
+        return g + self.momentum * v if self.nesterov else v
 
 
 class Adam(Optimizer):

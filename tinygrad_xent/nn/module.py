@@ -49,14 +49,17 @@ class Module:
         """Run `forward`, and note on its result that it ran here, for drawings."""
         began = next(_numbers)
         result = self.forward(*inputs, **options)
-        # What was made before the call, such as the input handed on, is not this Module's work.
-        if isinstance(result, Value) and (number := result.number) > began:
-            before = None
-            if number > _newest[0]:  # surely the first note on it: reading an unset slot is slow
-                _newest[0] = number
-            else:
-                before = getattr(result, "_call", None)
-            result._call = (began, ref(self), before)
+        if not isinstance(result, Value):
+            return result
+        number = result.number
+        if number <= began:  # made before the call, such as the input handed on
+            return result
+        before = None
+        if number > _newest[0]:  # surely the first note on it: reading an unset slot is slow
+            _newest[0] = number
+        else:
+            before = getattr(result, "_call", None)
+        result._call = (began, ref(self), before)
         return result
 
     def config(self) -> dict[str, Any]:

@@ -39,8 +39,16 @@ class CrossEntropy(Op):
 
     def __init__(self, reduction: str = "mean", share: Any = None, total: Any = None) -> None:
         self.reduction, self.share, self.total = reduction, share, total
-        self.w = "" if share is None else "w "
-        self.per = "" if reduction != "mean" else " / N" if total is None else " / Σ w"
+
+    @property
+    def w(self) -> str:
+        """The weight in the formulas."""
+        return "" if self.share is None else "w "
+
+    @property
+    def per(self) -> str:
+        """The divisor in the formulas."""
+        return "" if self.reduction != "mean" else " / N" if self.total is None else " / Σ w"
 
     @formula("-Σ {w}p log q{per},  q = softmax(z)")
     def forward(self, z: Any, p: Any) -> Any:

@@ -29,8 +29,9 @@ def softmax_xent(z: Array, y: Array) -> tuple[Array, Array]:
     loss = np.log1p(s) - d_y
     if lost is not None:
         loss -= lost.reshape(-1)[at]
-    e_flat[at] = e_flat[at] - 1 - s  # in this order: exactly -s where the class is the top
-    e /= (1 + s)[:, None]
+    one = _ones(len(s), s.dtype)  # NumPy takes as long to read the number 1 as to add an array
+    e_flat[at] = e_flat[at] - one - s  # in this order: exactly -s where the class is the top
+    e /= (one + s)[:, None]
     return loss, e
 
 
