@@ -40,7 +40,9 @@ const exhibit = {
     table.append(body);
     this.foot = make("tfoot");
     table.append(this.foot);
+    this.counts = make("table", { class: "counts" });
     $("bars").replaceChildren(table);
+    $("counts").replaceChildren(this.counts);
     this.update();
   },
   bar(cell, value, most) {
@@ -49,7 +51,7 @@ const exhibit = {
     bar.style.width = share + "%";
     bar.style.left = (value < 0 ? 50 - share : 50) + "%";
     bar.className = value < 0 ? "minus" : "plus";
-    cell.replaceChildren(bar, make("span", {}, digits(value)));
+    cell.replaceChildren(make("div", {}, make("span", {}, digits(value)), make("div", { class: "lane" }, bar)));
   },
   update() {
     const { q, loss, naive, gradient } = xent(this.z, this.p);
@@ -60,7 +62,7 @@ const exhibit = {
       this.bar(cells[2], gradient[k], 1);
     });
     const total = (xs) => digits(+xs.reduce((a, b) => a + b, 0).toFixed(12));
-    this.foot.replaceChildren(make("tr", {}, make("th", { scope: "row" }, "sum"), make("td"), ...[q, this.p, gradient].map((xs) => make("td", {}, total(xs)))));
+    this.foot.replaceChildren(make("tr", {}, make("th", { scope: "row" }, "sum"), make("td"), ...[q, this.p, gradient].map((xs) => make("td", { class: "total" }, total(xs)))));
     this.road(q, loss, naive, gradient);
   },
   road(q, loss, naive, gradient) {
@@ -73,13 +75,13 @@ const exhibit = {
       ["Σ p = 1, and what is left is", `∂L/∂z = q - p = ${list(gradient)}`],
     ];
     const steps = make("ol", { class: "stages" }, ...lines.map(([what, text]) => make("li", {}, make("b", {}, what), formula(text))));
-    const table = make("table", { class: "counts" }, make("thead", {}, make("tr", {}, ...["", "fused", "unfused"].map((t) => make(t ? "th" : "td", t ? { scope: "col" } : {}, t)))));
+    this.counts.replaceChildren(make("thead", {}, make("tr", {}, ...["", "fused", "unfused"].map((t) => make(t ? "th" : "td", t ? { scope: "col" } : {}, t)))));
     const body = make("tbody");
     const changed = this.more.z.length > 1 || this.z.some((x, k) => x !== this.more.z[0][k]);
     for (const [what, a, b] of this.more.counts) body.append(make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, String(a)), make("td", { class: /NaN|nan|inf/i.test(b) ? "bad" : "" }, String(b))));
     if (changed) body.append(make("tr", {}, make("th", { scope: "row" }, "loss of the row above"), make("td", {}, digits(loss)), make("td", { class: Number.isFinite(naive) ? "" : "bad" }, digits(naive))));
-    table.append(body);
-    $("road").replaceChildren(steps, table);
+    this.counts.append(body);
+    $("road").replaceChildren(steps);
   },
   /* The part of the long road that the fused op replaces. */
   bracket(pane) {

@@ -52,7 +52,7 @@ const movie = {
     const frame = film.frames[this.at];
     film.keys.forEach((key, k) => {
       const texts = this.cells[key], now = frame.shows[k];
-      if (!texts || !now) return;
+      if (!texts || !now.length) return;
       texts.forEach((text, n) => { text.textContent = now.length === texts.length ? now[n] : n ? "" : now.join("  "); });
       tint(texts, now);
     });

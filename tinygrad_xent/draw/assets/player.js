@@ -391,7 +391,7 @@ const player = {
     const shape = this.panes[0].svg.viewBox.baseVal;
     const flat = this.panes.length === 1 && shape.width > 3 * shape.height;
     document.querySelector("main").classList.toggle("flat", flat);
-    this.scale = Math.max(0.7, Math.min(...this.panes.map((p) => p.fitting())));
+    this.scale = Math.max(0.62, Math.min(...this.panes.map((p) => p.fitting())));
     this.panes.forEach((p) => p.zoom(this.scale));
     if (typeof onScene === "function") onScene(scene, number);
     this.go(0);
