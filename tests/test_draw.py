@@ -540,12 +540,37 @@ def importer_without_graphviz(original):
     return importer
 
 
+def two_layers():
+    rng = np.random.default_rng(0)
+    model = tx.nn.MLP([3, 4, 2], rng=0)
+    loss = tx.cross_entropy(model(rng.random((2, 3))), [0, 1])
+    loss.backward()
+    return model, loss  # which lives as long as its picture
+
+
+def unfused():
+    loss = tx.unfused_cross_entropy(leaf([[2.0, 1.0, -0.5]], "z"), [1])
+    loss.backward()
+    return loss
+
+
+PICTURES = {
+    "fused_cross_entropy": lambda: make_dot(fused()),
+    "before_backward": lambda: make_dot(fused(backward=False), legend=False),
+    "unfused_dark": lambda: make_dot(unfused(), theme="dark", rankdir="TB", show_attrs=True),
+    "modules_as_frames": lambda: make_dot((kept := two_layers())[1], names={"model": kept[0]}),
+    "modules_as_boxes": lambda: make_dot((kept := two_layers())[1], names={"m": kept[0]}, depth=1),
+    "on_paper": lambda: make_dot(fused(), theme="paper", precision=5, values="summary"),
+}
+
+
 @needs_bundled
-def test_golden_picture(monkeypatch):
+@pytest.mark.parametrize("name", PICTURES)
+def test_golden_picture(name, monkeypatch):
     """Regenerate with TINYGRAD_XENT_GOLDEN=write in the environment, then look at the picture."""
     monkeypatch.delenv(engines.VARIABLE, raising=False)
-    path = GOLDEN / "fused_cross_entropy.svg"
-    svg = make_dot(fused()).pipe("svg")
+    path = GOLDEN / f"{name}.svg"
+    svg = PICTURES[name]().pipe("svg")
     if os.environ.get("TINYGRAD_XENT_GOLDEN") == "write":
         path.write_bytes(svg)
     assert svg == path.read_bytes().replace(b"\r\n", b"\n")  # git may have written them on Windows
