@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tinygrad_xent.draw.explain import explanation
 from tinygrad_xent.draw.local import check_leaf, local_derivative
+from tinygrad_xent.draw.stages import explanation
 from tinygrad_xent.draw.story import edge_id, literal
 from tinygrad_xent.draw.summary import summarize
 from tinygrad_xent.draw.tape import story_of

@@ -1,17 +1,22 @@
 """tinygrad_xent: the autodiff engine in which you can see backprop."""
 
-from . import data, draw, nn, ops, optim
+from typing import TYPE_CHECKING, Any
+
+from . import data, nn, ops, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
 from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
 from .files import ModelError, load, load_model, read_metadata, save
 from .op import Op, apply, formula, not_differentiable
 from .ops import *  # noqa: F403
 from .tensor import Tensor
 from .training import History, evaluate, fit
 from .value import enable_grad, get_default_dtype, is_grad_enabled, no_grad, set_default_dtype
+
+if TYPE_CHECKING:
+    from . import draw
+    from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
 
 __all__ = [
     "AnomalyError",
@@ -57,3 +62,20 @@ __all__ = [
 __all__ += ops.__all__
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """What draws is loaded when it is first asked for: most programs never draw."""
+    if name in ("draw", *_DRAWN):
+        from importlib import import_module
+
+        draw = import_module(".draw", __name__)
+        return draw if name == "draw" else getattr(draw, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+_DRAWN = (*("compare_xent", "draw_dot", "explain", "make_dot", "play", "plot_dot_graph", "record"),)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -46,6 +45,8 @@ def replacing(path: PathLike) -> Iterator[Path]:
     final = Path(os.path.realpath(path))  # behind a link, the file is replaced and the link stays
     if not final.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {str(final.parent)!r} to write it to")
+    import secrets  # slow to load, and only needed to write
+
     temporary = final.with_name(f".{secrets.token_hex(8)}{final.suffix}")
     # touch leaves the permissions to the umask, as for any file; those of an old one are kept.
     temporary.touch(exist_ok=False)

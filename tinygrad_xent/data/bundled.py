@@ -6,7 +6,6 @@ tests/tools/rebuild_data.py (in the repository) makes the files again from where
 
 from __future__ import annotations
 
-from importlib import resources
 from io import BytesIO
 
 import numpy as np
@@ -45,6 +44,8 @@ def read(name: str) -> Dataset:
     between callers would carry one caller's changes to the next.
     """
     unit, source = BUNDLED[name]
+    from importlib import resources  # slow to load
+
     # Through importlib.resources and memory, because a package may live in a zip file.
     raw = (resources.files("tinygrad_xent.data") / f"{name}.npz").read_bytes()
     # allow_pickle=False: a pickle can run code when it is opened; these hold numbers and text.

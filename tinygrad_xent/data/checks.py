@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 # What a user may hand in where randomness is needed: a seed, or a generator already running.
-Seed = int | np.integer[Any] | np.random.Generator
+# As text: numpy.random takes longer to load than this package, and is only loaded where it is used.
+Seed: TypeAlias = "int | np.integer[Any] | np.random.Generator"
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
@@ -64,6 +64,8 @@ def finite_matrix(x: NDArray[Any], features: Sequence[str] | None = None) -> Non
 
 def unknown(what: str, got: Any, known: Sequence[str]) -> ValueError:
     """Return (not raise) the error for a name that does not exist, with the nearest that does."""
+    import difflib  # slow to load, and only needed for an error
+
     close = difflib.get_close_matches(str(got).lower(), known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
     return ValueError(f"unknown {what}: {got!r}{hint} Known: {', '.join(known) or 'none'}")

@@ -14,10 +14,10 @@ from .aliases import draw_dot, plot_dot_graph
 from .drawing import make_dot
 from .engines import LayoutError
 from .exhibit import compare_xent
-from .explain import explain
 from .movie import Movie
 from .player import Player, play
 from .snapshot import Graph, snapshot
+from .stages import explain
 from .tape import Tape, record
 
 __all__ = [

@@ -13,8 +13,8 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from .boxes import decimal
-from .explain import stages
 from .snapshot import Graph, TensorNode
+from .stages import stages
 from .story import Story, edge_id, literal, readable
 from .style import html, number, size
 from .summary import Summary

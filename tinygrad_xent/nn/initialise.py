@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..value import Array
 
-Seed = int | np.random.Generator | None
-Initialiser = Callable[[np.random.Generator, tuple[int, ...], int], Array]
+# As text: numpy.random takes longer to load than this package, and is only loaded where it is used.
+Seed: TypeAlias = "int | np.random.Generator | None"
+Initialiser: TypeAlias = "Callable[[np.random.Generator, tuple[int, ...], int], Array]"
 
 
 def fan_in_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
