@@ -250,3 +250,11 @@ def test_a_wrong_rule_beside_a_kink_is_found():
         with pytest.raises(AssertionError, match=r"(?s)order 1.*off by.*Cube\.vjp_x"):
             tx.check_gradients(lambda x, c=offset: cube_with(1.01, 1)(x) + c, X, order=1)
         tx.check_gradients(lambda x, c=offset: cube_with(1, 1)(x) + c, X, order=1)
+
+
+def test_functions_that_return_several_or_none():
+    x = np.array([1.0, 2.0, 3.0])
+    assert tx.check_gradients(lambda t: tx.split(t * t, 3), x).elements == 6
+    assert tx.check_gradients(lambda t: 3.0, x, order=1).elements == 3  # flat, and known to be
+    with pytest.raises(AssertionError, match="the rule gives 0, finite differences"):
+        tx.check_gradients(lambda t: t.numpy() * 2, x)  # the gradient was lost on the way

@@ -49,8 +49,9 @@ def check_gradients(
     Parameters
     ----------
     f
-        Takes Tensors and returns one, of any shape. It is called many times and must give the same
-        answer each time. An output of more than one element is checked along a random direction.
+        Takes Tensors and returns one, of any shape, or a list of them. It is called many times and
+        must give the same answer each time. An output of more than one element is checked along a
+        random direction.
     tensors
         Tensors or arrays; they are computed with as float64. Those that need no gradient (and
         integer arrays) are held fixed, unless none of them needs one: then all floating ones are
@@ -100,8 +101,10 @@ def check_gradients(
         arguments = list(fixed)
         for k, x in zip(varied, xs, strict=True):
             arguments[k] = x
-        result: Tensor = f(*arguments)
-        return result
+        result: Any = f(*arguments)
+        if isinstance(result, (list, tuple)):  # as split returns: all of it in a row
+            result = ops.concatenate([ops.ravel(part) for part in result])
+        return result if isinstance(result, Tensor) else Tensor(result)
 
     elements, kinks, largest = 0, 0, 0.0
     for found in _comparisons(of_varied, arrays, order, atol, rtol, step, seed):
