@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import data, nn, ops, optim
+from . import data, exercise, nn, ops, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
@@ -33,6 +33,7 @@ __all__ = [
     "draw_dot",
     "enable_grad",
     "evaluate",
+    "exercise",
     "explain",
     "fit",
     "formula",
