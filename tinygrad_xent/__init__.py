@@ -1,6 +1,6 @@
 """tinygrad_xent: the autodiff engine in which you can see backprop."""
 
-from . import data, draw, nn, ops, optim
+from . import data, draw, likelihood, nn, ops, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
@@ -38,6 +38,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "likelihood",
     "load",
     "load_model",
     "make_dot",
