@@ -40,10 +40,11 @@ class Categorical(Discrete):
 
     def __init__(self, *, logits: Any = None, probs: Any = None) -> None:
         one_of("Categorical", logits=logits, probs=probs)
-        self.logits = floats(logits) if probs is None else log_of(_pmf(floats(probs)))
+        given = floats(logits if probs is None else probs)
+        if not given.ndim or not given.shape[-1]:
+            raise ValueError(f"Categorical: got shape {given.shape}; wanted (..., K) with K > 0")
+        self.logits = given if probs is None else log_of(_pmf(given))
         z = raw(self.logits)
-        if not z.ndim or not z.shape[-1]:
-            raise ValueError(f"Categorical: logits of shape {z.shape}; wanted (..., K) with K > 0")
         refuse("Categorical: logits", z, ~(z < np.inf), "a number, or -inf")
         largest = z.max(axis=-1)
         refuse("Categorical: the largest logit", largest, largest == -np.inf, "a possible class")
@@ -157,7 +158,7 @@ def _pmf(q: Any) -> Any:
     """Probabilities that have been checked."""
     array = raw(q)
     refuse("Categorical: probs", array, ~(array >= 0), "none below 0")
-    sums = array.sum(axis=-1, dtype=np.float64) if array.ndim else array
+    sums = array.sum(axis=-1, dtype=np.float64)
     refuse("Categorical: the sum of probs", sums, ~(abs(sums - 1) <= 1e-5), "1")
     return q
 
