@@ -179,7 +179,7 @@ def smooth_max(z: Any, temperature: float = 1.0, axis: int = -1) -> Any:
     if not _checked_temperature("smooth_max", temperature):
         return ops.max(z, axis=axis)
     top = _top(z, axis)
-    smooth = ops.logsumexp((z - top) / temperature, axis=axis) * temperature
+    smooth = ops.logsumexp(_cooled(z - top, temperature), axis=axis) * temperature
     return smooth + np.squeeze(top, axis=axis)
 
 
@@ -209,13 +209,19 @@ def soft_argmax(z: Any, temperature: float = 1.0, axis: int = -1) -> Any:
     if not _checked_temperature("soft_argmax", temperature):
         largest = (raw(z) == top).astype(z.dtype)
         return largest / largest.sum(axis=axis, keepdims=True)
-    return ops.softmax((z - top) / temperature, axis=axis)
+    return ops.softmax(_cooled(z - top, temperature), axis=axis)
 
 
 def _top(z: Any, axis: int) -> Array:
     """The largest z, a constant that is taken out: z / T would overflow for a tiny T."""
     top: Array = raw(z).max(axis=axis, keepdims=True)
     return np.where(np.isfinite(top), top, 0).astype(z.dtype)
+
+
+def _cooled(d: Any, temperature: float) -> Any:
+    """``d / T`` for d ≤ 0; what overflows is -inf, a share of 0."""
+    with np.errstate(over="ignore"):
+        return d / temperature
 
 
 def _checked_temperature(where: str, temperature: float) -> float:
