@@ -100,7 +100,7 @@ class Categorical(Discrete):
     def sample(self, rng: Seed, n: int) -> Array:
         """``n`` labels, shape (n, *batch), by the Gumbel trick: the argmax of z plus Gumbel noise.
 
-        Maddison, Tarlow and Minka, "A* sampling", 2014, section 2. It asks for no probabilities,
+        Maddison, Tarlow and Minka, "A* sampling", 2014. It asks for no probabilities,
         so a class is drawn as often as its logit says, however small it is.
         """
         z = raw(self.logits)
