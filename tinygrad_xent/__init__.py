@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import data, exercise, nn, ops, optim
+from . import data, exercise, likelihood, nn, ops, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
@@ -44,6 +44,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "likelihood",
     "load",
     "load_model",
     "make_dot",
