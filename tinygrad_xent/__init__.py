@@ -1,6 +1,6 @@
 """tinygrad_xent: the autodiff engine in which you can see backprop."""
 
-from . import data, draw, nn, ops, optim
+from . import calibration, data, draw, information, nn, ops, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
@@ -20,6 +20,7 @@ __all__ = [
     "Op",
     "Tensor",
     "apply",
+    "calibration",
     "check_gradients",
     "compare_xent",
     "data",
@@ -35,6 +36,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "information",
     "is_grad_enabled",
     "jacobian",
     "jvp",
