@@ -137,8 +137,9 @@ def kl_divergence(
     -----
     Kullback and Leibler, On Information and Sufficiency (1951). Near p = q the definition subtracts
     numbers that agree; here the sum is taken of p (t - log(1 + t)) with t = (q - p) / p, which is
-    the same for pmfs, and right to about 14 digits also where KL is 1e-9 or 1e-25. A difference
-    between the sums of p and q that is but rounding is taken as 0.
+    the same for pmfs, with a relative error of about 1e-15 in float64 and an absolute one of 1e-32,
+    the square of what rounding leaves between the sums of p and q; that difference itself is taken
+    as 0. In d = log(q/p) the sum is Σ p (exp d - 1 - d): the cumulants of d from the second on.
 
     Examples
     --------
