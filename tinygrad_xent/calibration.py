@@ -180,7 +180,7 @@ def _zero_of_slope(z: Array, aim: float) -> float:
             b -= step
         else:
             b = 2 * b if high == math.inf else (low + high) / 2
-        if high - low <= 1e-15 * high:
+        if high < low * (1 + 1e-15):
             break
     return b
 
