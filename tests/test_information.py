@@ -246,6 +246,15 @@ def test_masked_classes_stay_out_of_kl_between_softmaxes():
     np.testing.assert_allclose(z.grad, tx.softmax(z.numpy()) - p, atol=1e-15)
 
 
+@pytest.mark.parametrize(
+    "f", [information.entropy, lambda p: information.kl_divergence(p, [0.5] * 2)]
+)
+def test_0_times_an_infinite_slope_is_nan_with_a_warning(f):
+    p = leaf([0.0, 1.0])
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        (0 * f(p)).backward()
+
+
 def test_kl_and_cross_entropy_pull_the_logits_alike():
     p, z = pmfs(3, 4), np.random.default_rng(0).normal(size=(3, 4))
     grads = []

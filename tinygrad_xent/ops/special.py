@@ -62,7 +62,7 @@ def xlog1py(x: Any, y: Any) -> Any:
 class Entr(Op):
     @formula("-x log x")
     def forward(self, x: Any) -> Any:
-        y = 0 - x * np.log(np.where(x > 0, x, 1))  # not -0
+        y = -x * np.log(np.where(x > 0, x, 1))
         return np.where(x < 0, -np.inf, y).astype(y.dtype)
 
     @formula("-ḡ ⊙ (1 + log x)")
