@@ -15,6 +15,7 @@ from scipy import special
 
 import tinygrad_xent as tx
 from tinygrad_xent import ops
+from tinygrad_xent.ops import divergence
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,18 @@ CASES = [
     Case("XLog1PY", ops.xlog1py, (normal(3, 4), positive(4)), special.xlog1py, broadcasts=True),
     Case("XLog1PY", ops.xlog1py, (np.array([0.0, 2.0]), np.array([3.0, -0.5])), special.xlog1py),
     Case("Entr", ops.entr, (positive(3, 4),), special.entr),
+    Case(
+        "KLDivergence",
+        divergence.kl_divergence,
+        (rows(3, 4), rows(3, 4)[::-1] * 1.5),  # also off the simplex
+        lambda p, q: special.rel_entr(p, q).sum(axis=-1),
+    ),
+    Case(
+        "KLDivergence",
+        lambda p, q: divergence.kl_divergence(p, q, (0, 1)),
+        (rows(2, 3) / 2, rows(2, 3)[::-1] / 2),
+        lambda p, q: special.rel_entr(p, q).sum(),
+    ),
     Case("Erf", ops.erf, (normal(3, 4),), special.erf),
     Case("Erfc", ops.erfc, (normal(3, 4),), special.erfc),
     Case("Sinc", ops.sinc, (normal(3, 4),), np.sinc),

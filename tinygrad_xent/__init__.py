@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import data, exercise, likelihood, nn, ops, optim
+from . import calibration, data, exercise, information, likelihood, nn, ops, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import grad
 from .check import check_gradients
@@ -25,6 +25,7 @@ __all__ = [
     "Op",
     "Tensor",
     "apply",
+    "calibration",
     "check_gradients",
     "compare_xent",
     "data",
@@ -41,6 +42,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "information",
     "is_grad_enabled",
     "jacobian",
     "jvp",
