@@ -172,7 +172,7 @@ def test_nan_and_infinity_are_shown():
         x = leaf([0.0, 1.0], "x")
         html = tx.play((tx.log(x) * 0.0).sum()).html
     tensors = data_of(html)[0]["panes"][0]["tensors"]
-    assert tensors["t1"]["v"] == ["-inf", 0.0]
+    assert tensors["t1"]["v"] == ["-Infinity", 0.0]
 
 
 def test_a_root_that_is_no_scalar_begins_with_what_it_kept():
@@ -181,6 +181,36 @@ def test_a_root_that_is_no_scalar_begins_with_what_it_kept():
     y.retain_grad()
     y.backward(np.array([1.0, 10.0]))
     assert tx.play(y).steps[-1].shows == ("3", "30")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: leaf(2.0),  # no op at all
+        lambda: tx.Tensor(2.0),
+        lambda: leaf(np.zeros((0, 3))).sum(),
+        lambda: (leaf(np.ones((2, 1, 3))) * leaf(np.ones((4, 1)))).sum(),
+        lambda: tx.concatenate([leaf([1.0]), leaf([2.0, 3.0])]).sum(),
+        lambda: (leaf([1.0, 2.0])[np.array([0, 0, 1])] * 2).sum(),
+        lambda: tx.cross_entropy(tx.Tensor(np.float16([[1, 2]]), requires_grad=True), [1]),
+        lambda: (leaf(np.ones((64, 64))) @ leaf(np.ones((64, 3)))).sum(),
+    ],
+)
+def test_anything_can_be_played(make):
+    player = tx.play(make())
+    assert player.steps[0].kind == "start"
+    data_of(player.html)
+
+
+def test_numbers_that_json_lacks_are_written_as_javascript_reads_them():
+    scene = data_of(tx.compare_xent([1.0, -np.inf, 3.0], 0).html)[0]
+    assert scene["more"]["z"] == [[1.0, "-Infinity", 3.0]]
+
+
+def test_a_batch_of_eight_rows_and_ten_classes_can_be_compared():
+    z = np.random.default_rng(0).normal(size=(8, 10))
+    counts = data_of(tx.compare_xent(z, np.arange(8)).html)[0]["more"]["counts"]
+    assert float(counts[-1][2]) < 1e-15
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,13 @@ def test_explain_says_what_the_letters_of_a_rule_are():
     assert "∂L/∂b = ḡ ⊙ x,  ḡ = ∂L/∂L,  x = a" in explanation(b)
 
 
+def test_a_constant_is_told_by_its_number():
+    a = leaf(2.0, "a")
+    loss = a * 5.0
+    loss.backward()
+    assert "∂L/∂a = ḡ ⊙ y,  ḡ = ∂L/∂L,  y = 5" in explanation(a)
+
+
 def test_explain_after_a_second_backward():
     a = leaf(2.0, "a")
     loss = a * 5.0
@@ -335,6 +342,11 @@ def test_explain_the_gradient_of_another():
 def test_explain_says_what_is_missing(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_explain_takes_tensors_only():
+    with pytest.raises(TypeError, match="explain: got a int, wanted a Tensor"):
+        tx.explain(3)
 
 
 def test_explain_without_a_loss():

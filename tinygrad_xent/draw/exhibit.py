@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backprop import order
+from ..backprop import grad, order
 from ..tensor import Tensor
 from ..value import Array, Value
 from .player import Player, check_size, drawing
-from .stage import Scene, Shown, page
+from .stage import Scene, Shown, page, plain_numbers
 from .story import Story
 from .style import number, size
 from .tape import story_of
@@ -91,13 +91,14 @@ def _scene(name: str, logits: Array, target: Array) -> Scene:
             loss = road(z, Tensor(target, name="p" if target.dtype.kind == "f" else "y"))
             story = story_of(loss)
         roads.append((loss, story, z))
-    (fused, one, _), (unfused, other, _) = roads
+    (fused, one, z_fused), (unfused, other, z_unfused) = roads
     check_size(other, "compare_xent")
-    difference = _difference(one, other)
+    with np.errstate(all="ignore"):  # the long road may break, which is shown
+        difference = _difference(grad(fused, z_fused)[0], grad(unfused, z_unfused)[0])
     p = target if target.ndim == 2 else np.eye(logits.shape[1])[target]
     more = {
-        "z": logits.astype(float).tolist(),
-        "p": p.astype(float).tolist(),
+        "z": [plain_numbers(row) for row in logits.astype(float).tolist()],
+        "p": [plain_numbers(row) for row in p.astype(float).tolist()],
         "counts": [
             ["ops", len(one.graph.ops), len(other.graph.ops)],
             ["arrays kept for the way back", _kept(fused), _kept(unfused)],
@@ -112,14 +113,9 @@ def _scene(name: str, logits: Array, target: Array) -> Scene:
     return Scene(name, shown, _one_cursor(one, other), more)
 
 
-def _difference(one: Story, other: Story) -> str:
-    """Of the gradients at z, the first leaf of both."""
-    first, second = (
-        np.array(story.graph.tensors[0].gradient.elements)  # type: ignore[union-attr]
-        for story in (one, other)
-    )
-    with np.errstate(all="ignore"):
-        return number(float(np.max(np.abs(first - second))), 2)
+def _difference(one: Tensor, other: Tensor) -> str:
+    """Of two gradients."""
+    return number(float(np.max(np.abs(one._array - other._array))), 2)
 
 
 def _kept(loss: Tensor) -> str:

@@ -165,17 +165,20 @@ def _array(key: str, x: Summary) -> dict[str, Any]:
     """The elements if they are few, and otherwise a text that says where they lie."""
     if x.elements is None:
         return {key: None, f"{key}t": literal(x)}
-    return {key: _short(x.elements)}
+    return {key: plain_numbers(x.elements)}
 
 
-def _short(elements: Sequence[float]) -> list[Any]:
-    """Numbers with as many digits as a page shows; what JSON lacks as a string."""
-    return [
-        float(f"{x:.5g}") if isinstance(x, float) and math.isfinite(x) else str(x)
-        if isinstance(x, float)
-        else int(x)
-        for x in elements
-    ]  # fmt: skip
+def plain_numbers(elements: Sequence[float]) -> list[Any]:
+    """Numbers with the digits that a page shows; what JSON lacks as what JavaScript reads."""
+    return [_plain_number(x) for x in elements]
+
+
+def _plain_number(x: Any) -> Any:
+    if not isinstance(x, float):
+        return int(x)  # a bool too
+    if math.isnan(x):
+        return "NaN"
+    return float(f"{x:.5g}") if math.isfinite(x) else "Infinity" if x > 0 else "-Infinity"
 
 
 def _edges(graph: Graph, story: Story) -> dict[str, Any]:
@@ -189,11 +192,11 @@ def _edges(graph: Graph, story: Story) -> dict[str, Any]:
         local = story.local.get(id)
         if edge.term is not None:
             one |= {"st": stages(graph, edge, local), "tt": literal(edge.term)}
-            one["t"] = _short(edge.term.elements) if edge.term.elements is not None else None
+            one["t"] = plain_numbers(edge.term.elements) if edge.term.elements is not None else None
         if local is not None and local.diagonal:
-            one["D"] = _short([row[i] for i, row in enumerate(local.jacobian)])
+            one["D"] = plain_numbers([row[i] for i, row in enumerate(local.jacobian)])
         elif local is not None:
-            one["J"] = [_short(row) for row in local.jacobian]
+            one["J"] = [plain_numbers(row) for row in local.jacobian]
         if local is not None and any(any(of_one) for of_one in local.needs):
             one["needs"] = local.needs
         found[id] = one

@@ -45,8 +45,12 @@ def _symbols(
     graph: Graph, edge: Edge, y: TensorNode, nodes: Mapping[str, TensorNode]
 ) -> list[Stage]:
     """What the letters of a rule stand for: the op's operands, and y or out, its result."""
-    operands = [(e.argument, e.source) for e in graph.edges if e.op == edge.op]
-    letters = {argument: nodes[id].name for argument, id in operands if id in nodes}
+    constants = {node.id: literal(node.value) for node in graph.constants}
+    letters = {
+        e.argument: nodes[e.source].name if e.source in nodes else constants[e.source]
+        for e in graph.edges
+        if e.op == edge.op
+    }
     letters |= {a.upper(): name for a, name in letters.items() if len(a) == 1}  # matrices
     result = "out" if "y" in letters else "y"
     letters.setdefault(result, y.name)
@@ -115,8 +119,8 @@ def explain(value: Value, of: Value | None = None, names: Mapping[str, Any] | No
 
     Raises
     ------
-    ValueError
-        If `value` is not part of what `of` was computed from, or needs no gradient.
+    TypeError, ValueError
+        If `value` is no Tensor, is not part of what `of` was computed from, or needs no gradient.
 
     Examples
     --------
@@ -147,6 +151,8 @@ def explanation(
     value: Value, of: Value | None = None, names: Mapping[str, Any] | None = None
 ) -> str:
     """The text that `explain` prints."""
+    if not isinstance(value, Value):
+        raise TypeError(f"explain: got a {type(value).__name__}, wanted a Tensor")
     root = of if of is not None else last_root()
     if root is None:
         raise ValueError("explain: no backward() was called on anything that is still there; of=?")

@@ -22,13 +22,13 @@ const exhibit = {
     requestAnimationFrame(() => this.bracket(player.panes[1]));
   },
   choose(row) {
-    this.z = [...this.more.z[row]];
-    this.p = this.more.p[row];
+    this.z = this.more.z[row].map(Number);
+    this.p = this.more.p[row].map(Number);
     const table = make("table", { class: "bars" });
     table.append(make("thead", {}, make("tr", {}, ...["class", "logit z", "q = softmax(z)", "p", "q − p"].map((t) => make("th", { scope: "col" }, t)))));
     const body = make("tbody");
     this.rows = this.z.map((value, k) => {
-      const ends = Math.max(10, Math.abs(value));
+      const ends = Math.max(10, Number.isFinite(value) ? Math.abs(value) : 0);
       const slider = make("input", { type: "range", min: -ends, max: ends, step: 0.1, "aria-label": `logit ${k}` });
       slider.value = value;
       slider.addEventListener("input", () => { this.z[k] = +slider.value; this.update(); });
@@ -77,7 +77,7 @@ const exhibit = {
     const steps = make("ol", { class: "stages" }, ...lines.map(([what, text]) => make("li", {}, make("b", {}, what), formula(text))));
     this.counts.replaceChildren(make("thead", {}, make("tr", {}, ...["", "fused", "unfused"].map((t) => make(t ? "th" : "td", t ? { scope: "col" } : {}, t)))));
     const body = make("tbody");
-    const changed = this.more.z.length > 1 || this.z.some((x, k) => x !== this.more.z[0][k]);
+    const changed = this.more.z.length > 1 || this.z.some((x, k) => x !== Number(this.more.z[0][k]));
     for (const [what, a, b] of this.more.counts) body.append(make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, String(a)), make("td", { class: /NaN|nan|inf/i.test(b) ? "bad" : "" }, String(b))));
     if (changed) body.append(make("tr", {}, make("th", { scope: "row" }, "loss of the row above"), make("td", {}, digits(loss)), make("td", { class: Number.isFinite(naive) ? "" : "bad" }, digits(naive))));
     this.counts.append(body);
