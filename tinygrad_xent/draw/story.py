@@ -233,8 +233,8 @@ def _reduced(edge: Edge, sent: Sent, x: TensorNode, term: str) -> str:
 
 
 def gradient_name(node: TensorNode) -> str:
-    """∂L/∂x, as the drawing calls it."""
-    return f"∂L/∂{shorten(node.name, NAME_CHARS)}"
+    """∂L/∂x, as the drawing calls it; a name of several words in one piece, as formulas need it."""
+    return f"∂L/∂{shorten('_'.join(node.name.split()), NAME_CHARS)}"
 
 
 def readable(name: str) -> str:

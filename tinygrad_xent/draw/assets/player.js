@@ -192,6 +192,9 @@ function grid(name, elements, shape, pick, chosen) {
   return box;
 }
 
+/* A name as it stands in a formula: in one piece, and not too long. */
+const inFormula = (name) => { const n = name.trim().replace(/\s+/g, "_"); return n.length > 30 ? n.slice(0, 14) + "…" + n.slice(-14) : n; };
+
 /* --- the explanation ------------------------------------------------------------------------- */
 const slope = (e, j, i) => +(e.J ? e.J[j][i] : j === i ? e.D[i] : 0);
 
@@ -224,7 +227,7 @@ class About {
     out.push(make("p", { class: "quiet" }, `${t.r}, shape (${t.s.join(", ")}${t.s.length === 1 ? "," : ""}), ${t.d}`));
     if (t.by) out.push(make("p", {}, "Made by ", this.link(pane, t.by, pane.ops[t.by].n), "."));
     out.push(...this.array("value", t.v, t.vt, t.s));
-    const name = `∂L/∂${t.n}`;
+    const name = `∂L/∂${inFormula(t.n)}`;
     if (!t.need) out.push(make("p", {}, "Its gradient is not needed: nothing asked for it."));
     else if (!known) out.push(make("p", {}, formula(name), " is not computed yet. That is not 0."));
     else {
