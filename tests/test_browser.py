@@ -102,6 +102,12 @@ def step(page):
     return page.evaluate("player.step")
 
 
+def about(page, selector):
+    """The text of a part of the explanation, which follows a step with the next frame."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.inner_text(f"#about {selector}")
+
+
 def test_the_arrow_goes_through_all_steps_to_pythons_numbers(open_page):
     z, loss = long_road()
     player = tx.play(loss)
@@ -248,7 +254,7 @@ def test_a_link_leads_to_a_step_and_a_part(open_page):
     _, loss = long_road()
     page = open_page(tx.play(loss).html, "#step=9&at=t3")
     assert step(page) == 9
-    assert page.inner_text("#about h2") == "counts"
+    assert about(page, "h2") == "counts"
     page.keyboard.press("ArrowRight")
     assert page.evaluate("location.hash") == "#step=10&at=t3"
     page.keyboard.press("Escape")
@@ -322,9 +328,10 @@ def test_predicting_before_seeing(open_page):
 def test_the_check_chip(open_page):
     _, loss = long_road()
     page = open_page(tx.play(loss).html, "#at=t0")
+    about(page, "h2")
     assert page.locator(".chip").count() == 0  # there is nothing to check yet
     page.keyboard.press("End")
-    assert page.inner_text(".chip").startswith("✓ finite differences: approximate")
+    assert about(page, ".chip").startswith("✓ finite differences: approximate")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -390,7 +397,7 @@ def test_names_are_text(open_page):
     page.on("dialog", lambda dialog: pytest.fail("a name ran"))
     for _ in range(12):
         page.keyboard.press("ArrowRight")
-    assert page.inner_text("#about h2") == name
+    assert about(page, "h2") == name
     assert page.locator("img").count() == 0
 
 

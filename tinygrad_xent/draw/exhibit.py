@@ -146,6 +146,6 @@ TOP = """<section class="exhibit" aria-label="q, p and q - p">
 <div><label>example <select id="preset"></select></label>
 <label id="rowof">row <select id="row"></select></label></div>
 <div class="tables"><div id="bars"></div><div id="counts"></div>
-<div id="road" tabindex="0" role="group" aria-label="How q - p comes about"></div></div>
+<div id="road"></div></div>
 </section>
 """

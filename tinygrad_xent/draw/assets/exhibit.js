@@ -74,7 +74,7 @@ const exhibit = {
       ["multiplied, every 1/q cancels against a q", "∂L/∂z = -p + q Σ p"],
       ["Σ p = 1, and what is left is", `∂L/∂z = q - p = ${list(gradient)}`],
     ];
-    const steps = make("ol", { class: "stages" }, ...lines.map(([what, text]) => make("li", {}, make("b", {}, what), formula(text))));
+    const steps = make("ol", { class: "stages", tabindex: "0", "aria-label": "How q - p comes about" }, ...lines.map(([what, text]) => make("li", {}, make("b", {}, what), formula(text))));
     this.counts.replaceChildren(make("thead", {}, make("tr", {}, ...["", "fused", "unfused"].map((t) => make(t ? "th" : "td", t ? { scope: "col" } : {}, t)))));
     const body = make("tbody");
     const changed = this.more.z.length > 1 || this.z.some((x, k) => x !== Number(this.more.z[0][k]));

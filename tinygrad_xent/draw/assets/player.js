@@ -281,7 +281,7 @@ class About {
       out.push(make("p", {}, x ? `${x.n} needs no gradient here: nothing is sent back.` : `A constant: ${e.c}.`));
       return out;
     }
-    const stages = make("ol", { class: "stages" });
+    const stages = make("ol", { class: "stages", tabindex: "0", "aria-label": "Stages" });
     for (const [what, text] of e.st) stages.append(make("li", {}, make("b", {}, what), /elements to write|^element|^Σ|^ḡ is/.test(text) ? text : formula(text)));
     out.push(stages);
     if ((e.J || e.D) && e.t && y.g) {
