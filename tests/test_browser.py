@@ -299,6 +299,32 @@ def test_an_element_of_a_matrix_shows_the_row_and_the_column_that_made_it(open_p
     assert grids == [["6500"], ["100", "1000"], ["5", "6"]]
 
 
+def test_the_explanation_tells_nothing_in_advance(open_page):
+    _, loss = long_road()
+    page = open_page(tx.play(loss).html, "#at=t3")
+    assert "Its value is not computed yet." in about(page, "p >> nth=2")
+    page.focus('[id="s0p0-t2-o2-0-back"]')
+    page.keyboard.press("Enter")
+    assert page.locator(".stages b").all_inner_texts() == ["symbols"]
+    page.keyboard.press("End")
+    assert about(page, ".stages").count("\n") > 3
+    assert page.locator(".stages b").all_inner_texts()[-1] == "result"
+
+
+def test_leaving_a_question_closes_it(open_page):
+    _, loss = long_road()
+    page = open_page(tx.play(loss).html)
+    page.click("#predict")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("b")
+    page.keyboard.press("ArrowRight")
+    assert page.is_visible("#quiz")
+    page.click("#last")
+    assert not page.is_visible("#quiz")
+    page.keyboard.press("ArrowLeft")
+    assert step(page) == page.evaluate("player.total - 2")
+
+
 def test_predicting_before_seeing(open_page):
     x = tx.Tensor(np.array([2.0, -3.0]), requires_grad=True, name="x")
     player = tx.play((x * 4.0).sum(), names={"x": x})

@@ -81,15 +81,17 @@ class Pane {
   plan() {
     const later = (el) => { if (el) el.classList.add("later"); return [el, "later", false]; };
     this.changes = this.moments.map(() => []);
+    this.when = {}; // the moment at which a value is computed, or a gradient sent along an edge
     const shown = {};
     this.moments.forEach(([kind, at, , , shows, count], k) => {
       const change = this.changes[k];
       if (kind === "fwd") {
         const op = this.ops[at];
+        this.when[op.y] = k;
         for (const id of [at, `${at}-${op.y}`, op.y, ...op.in]) change.push(later(this.find(id)));
         const box = this.cell(op.y, "value");
         if (box) { box.classList.add("unknown"); change.push([box, "unknown", false]); }
-      } else if (kind === "vjp") change.push(later(this.find(at + "-back")));
+      } else if (kind === "vjp") { this.when[at] = k; change.push(later(this.find(at + "-back"))); }
       if (shows) {
         const row = kind === "update" ? "value" : "grad", key = at + row;
         if (!this.texts[key]) return;
@@ -142,6 +144,8 @@ class Pane {
     if (kind === "vjp" || kind === "reduce") return [this.find(at + "-back"), this.find(at.split("-")[1])];
     return [this.find(at)];
   }
+  /* Whether a value is computed by now, or a gradient sent. */
+  reached(id) { return this.when[id] === undefined || this.when[id] <= this.at; }
   /* What is known of a tensor's gradient at this moment. */
   known(t) {
     for (let k = this.at; k >= 0; k--) {
@@ -226,7 +230,8 @@ class About {
     const known = pane.known(id);
     out.push(make("p", { class: "quiet" }, `${t.r}, shape (${t.s.join(", ")}${t.s.length === 1 ? "," : ""}), ${t.d}`));
     if (t.by) out.push(make("p", {}, "Made by ", this.link(pane, t.by, pane.ops[t.by].n), "."));
-    out.push(...this.array("value", t.v, t.vt, t.s));
+    if (pane.reached(id)) out.push(...this.array("value", t.v, t.vt, t.s));
+    else out.push(make("p", {}, "Its value is not computed yet."));
     const name = `∂L/∂${inFormula(t.n)}`;
     if (!t.need) out.push(make("p", {}, "Its gradient is not needed: nothing asked for it."));
     else if (!known) out.push(make("p", {}, formula(name), " is not computed yet. That is not 0."));
@@ -240,7 +245,7 @@ class About {
       const list = make("ul");
       for (const id of t.uses) {
         const e = pane.edges[id];
-        list.append(make("li", {}, this.link(pane, id + "-back", `${pane.ops[id.split("-")[1]].n}, for its ${e.a}`), e.tt ? ": " + e.tt : ""));
+        list.append(make("li", {}, this.link(pane, id + "-back", `${pane.ops[id.split("-")[1]].n}, for its ${e.a}`), e.tt && pane.reached(id) ? ": " + e.tt : ""));
       }
       out.push(list);
     }
@@ -256,13 +261,15 @@ class About {
     const op = pane.ops[id], y = pane.tensors[op.y];
     const out = [make("h2", {}, op.n), make("p", {}, formula(`${y.n} = ${op.f}`))];
     if (op.saved) out.push(make("p", { class: "quiet" }, "saved for the way back: " + op.saved));
-    const sources = op.in.map((e) => [pane.edges[e], pane.tensors[e.split("-")[0]], e]);
-    const wired = sources.some(([e]) => e.J || e.D);
+    const sources = op.in.map((e) => [{ ...pane.edges[e], from: e.split("-")[0] }, pane.tensors[e.split("-")[0]]]);
+    const done = pane.reached(op.y);
+    const wired = done && sources.some(([e]) => e.J || e.D);
     if (wired && y.v) out.push(make("p", { class: "quiet" }, "Choose an element of the result to see what it was made of."));
     const pick = wired ? (j) => { this.element = j; this.again(); } : null;
     const j = this.element;
     for (const [e, t] of sources) {
       if (!t) { out.push(make("p", { class: "quiet" }, `${e.a} = ${e.c}`)); continue; }
+      if (!pane.reached(e.from)) { out.push(make("p", { class: "quiet" }, `${e.a} = ${t.n}, not computed yet`)); continue; }
       const parts = this.array(`${e.a} = ${t.n}`, t.v, t.vt, t.s);
       if (j !== null && t.v && (e.J || e.D)) {
         const used = t.v.map((_, i) => i).filter((i) => slope(e, j, i) !== 0);
@@ -270,7 +277,8 @@ class About {
       }
       out.push(...parts);
     }
-    out.push(...this.array(`result, ${y.n}`, y.v, y.vt, y.s, pick, j === null ? undefined : j));
+    if (done) out.push(...this.array(`result, ${y.n}`, y.v, y.vt, y.s, pick, j === null ? undefined : j));
+    else out.push(make("p", { class: "quiet" }, `The result, ${y.n}, is not computed yet.`));
     return out;
   }
   edge(pane, id) {
@@ -282,9 +290,11 @@ class About {
       return out;
     }
     const stages = make("ol", { class: "stages", tabindex: "0", "aria-label": "Stages" });
-    for (const [what, text] of e.st) stages.append(make("li", {}, make("b", {}, what), /elements to write|^element|^Σ|^ḡ is/.test(text) ? text : formula(text)));
+    const sent = pane.reached(id);
+    for (const [what, text] of sent ? e.st : e.st.slice(0, 1)) stages.append(make("li", {}, make("b", {}, what), /elements to write|^element|^Σ|^ḡ is/.test(text) ? text : formula(text)));
     out.push(stages);
-    if ((e.J || e.D) && e.t && y.g) {
+    if (!sent) out.push(make("p", {}, "Nothing has been sent back here yet."));
+    else if ((e.J || e.D) && e.t && y.g) {
       out.push(make("p", { class: "quiet" }, "Choose an element to see the terms that made it."));
       const i = this.element === null ? undefined : this.element;
       out.push(...this.array(`what goes to ${x.n}`, e.t, "", x.s, (k) => { this.element = k; this.again(); }, i));
@@ -405,7 +415,8 @@ const player = {
     if (at && this.panes[0].kind(at)) this.picked = [this.panes[0], at];
     return Math.min(Math.max(+wanted.get("step") || 0, 0), this.total - 1);
   },
-  go(to) {
+  go(to, answered = false) {
+    if (!answered) this.quiz.close();
     this.step = Math.min(Math.max(to, 0), this.total - 1);
     const at = this.steps[this.step];
     const before = this.panes.map((p) => p.at);
@@ -421,7 +432,6 @@ const player = {
     $("count").textContent = `${this.step} / ${this.total - 1}`;
     for (const id of ["first", "previous"]) $(id).disabled = this.step === 0;
     for (const id of ["next", "last"]) $(id).disabled = this.step === this.total - 1;
-    if (!this.quiz.asked) this.quiz.close();
     moved.forEach((p) => p.follow());
     cancelAnimationFrame(this.soon); // the drawing first; what explains it follows with the next frame
     this.soon = requestAnimationFrame(() => this.explain(speaking));
@@ -435,7 +445,7 @@ const player = {
     document.querySelectorAll("svg .picked").forEach((el) => el.classList.remove("picked"));
     if (this.picked) { const el = this.picked[0].find(this.picked[1]); if (el) el.classList.add("picked"); }
   },
-  pick(pane, id) { this.picked = [pane, id]; this.go(this.step); this.explain(pane); },
+  pick(pane, id) { this.picked = [pane, id]; this.go(this.step, true); this.explain(pane); },
   release() { this.picked = null; this.quiz.close(); this.go(this.step); },
   /* The next step in a direction, by op or by contribution. */
   target(by) {
@@ -459,7 +469,7 @@ const player = {
       const at = this.steps[to];
       const k = this.panes.findIndex((p, i) => at[i] !== p.at);
       const q = k < 0 ? null : this.quiz.question(this.panes[k], this.panes[k].moments[at[k]], to);
-      if (q) { this.pause(); this.quiz.pose(q, () => this.go(to)); return; }
+      if (q) { this.pause(); this.quiz.pose(q, () => this.go(to, true)); return; }
       this.quiz.close();
     }
     this.go(to);
