@@ -261,6 +261,14 @@ def test_a_link_leads_to_a_step_and_a_part(open_page):
     assert page.evaluate("location.hash") == "#step=10"
 
 
+@pytest.mark.parametrize("address", ["#step=1.5", "#at=constructor", "#at=__proto__", "#step=-3"])
+def test_no_address_breaks_the_page(open_page, address):
+    _, loss = long_road()
+    page = open_page(tx.play(loss).html, address)
+    page.keyboard.press("ArrowRight")
+    assert step(page) in (1, 2)
+
+
 def test_an_edge_is_explained_in_stages(open_page):
     z = tx.Tensor(np.array([[2.0, 1.0, -0.1]]), requires_grad=True, name="z")
     loss = tx.cross_entropy(z, [1])

@@ -301,6 +301,7 @@ def test_the_exhibit_takes_what_cross_entropy_takes():
         (np.zeros((2, 11)), [0, 1], ValueError, "logits of shape (2, 11); wanted 2 to 10 classes"),
         (np.zeros((9, 3)), [0] * 9, ValueError, "1 to 8 rows"),
         ([1.0, 2.0], 5, IndexError, "target[0] is 5"),
+        ([1.0, 2.0], [0.5, 0.6], ValueError, "sum"),
     ],
 )
 def test_the_exhibit_refuses(logits, target, kind, says):

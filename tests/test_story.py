@@ -124,6 +124,35 @@ def test_a_gradient_beside_finite_differences(make, verdict):
     assert check.compared == 8  # of 40
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: tx.relu(leaf([0.0, 1.0])), lambda: tx.sqrt(leaf([0.0])), lambda: leaf([np.nan])],
+)
+def test_where_nothing_can_be_compared_nothing_is_called_different(make):
+    with np.errstate(all="ignore"):
+        story = story_of((make() * 2.0).sum())
+    assert [check.verdict for check in story.checks.values()] == ["not comparable"]
+
+
+def test_a_rule_that_refuses_to_be_taken_apart_is_played_all_the_same():
+    class Proud(tx.Op):
+        name = "proud"
+
+        @tx.formula("2x")
+        def forward(self, x):
+            return 2 * x
+
+        @tx.formula("2ḡ")
+        def vjp_x(self, g, y, x):
+            if not np.all(g):
+                raise RuntimeError("zeros are beneath me")
+            return 2 * g.copy()
+
+    story = story_of(tx.apply(Proud(), leaf([1.0, 2.0], "x")).sum())
+    assert story.moments[-1].shows == ("2", "2")
+    assert "t0-o0-0" not in story.local
+
+
 def test_float32_is_checked_in_float64():
     x = tx.Tensor([1000.0, 0.001], requires_grad=True)
     y = tx.cross_entropy(x * 0.01, 1)
@@ -266,6 +295,17 @@ def test_nothing_was_recorded():
         leaf(1.0) * 2.0
     with pytest.raises(ValueError, match=r"no backward\(\) ran inside the block"):
         tx.play(tape)
+
+
+def test_a_second_root_may_be_older_than_the_first():
+    x, w = leaf(3.0, "x"), leaf(2.0, "w")
+    older, newer = x * x, w * w
+    with tx.record() as tape:
+        newer.backward()
+        older.backward()
+    story = tape.story()
+    assert [node.name for node in story.graph.tensors] == ["x", "L"]
+    assert story.moments[-1].shows == ("6",)
 
 
 def test_the_last_walk_is_the_one_that_is_told():

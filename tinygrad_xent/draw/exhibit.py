@@ -88,7 +88,9 @@ def _scene(name: str, logits: Array, target: Array) -> Scene:
     for road in (ops.cross_entropy, ops.unfused_cross_entropy):
         z = Tensor(logits.astype(np.float64), requires_grad=True, name="z")
         with np.errstate(all="ignore"):
-            loss = road(z, Tensor(target, name="p" if target.dtype.kind == "f" else "y"))
+            loss = road(
+                z, Tensor(target, name="p" if target.dtype.kind == "f" else "y"), check=True
+            )
             story = story_of(loss)
         roads.append((loss, story, z))
     (fused, one, z_fused), (unfused, other, z_unfused) = roads

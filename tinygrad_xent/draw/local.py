@@ -47,9 +47,12 @@ def local_derivative(value: Value, i: int) -> Local | None:
     y, x = value.recorded[0], value.recorded[i + 1]
     if max(y.size, x.size) > MOST_ELEMENTS or y.size * x.size > MOST_ENTRIES or not x.size:
         return None
-    with np.errstate(all="ignore"):
-        jacobian = np.stack([_row(value, i, unit) for unit in _units(y)])
-        needs = _needs(value, i)
+    try:
+        with np.errstate(all="ignore"):
+            jacobian = np.stack([_row(value, i, unit) for unit in _units(y)])
+            needs = _needs(value, i)
+    except Exception:  # a user's rule may refuse unit cotangents, or Tensors
+        return None
     square = y.shape == x.shape
     off_diagonal = jacobian[~np.eye(len(jacobian), dtype=bool)] if square else jacobian
     diagonal = bool(square and y.size > 1 and not off_diagonal.any())
@@ -106,7 +109,10 @@ def _needs(value: Value, i: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
 
 @dataclass(frozen=True)
 class Check:
-    """A gradient beside finite differences: ``exact``, ``approximate`` or ``different``."""
+    """A gradient beside finite differences: ``exact``, ``approximate`` or ``different``.
+
+    ``not comparable`` at a kink, and where a number is not finite.
+    """
 
     verdict: str
     largest: float  # difference
@@ -127,6 +133,8 @@ def check_leaf(root: Value, leaf: Value, gradient: Array, seed: Array) -> Check:
     with np.errstate(all="ignore"):
         slopes = np.array([run.slope(k, seed) for k in chosen])
     got = np.asarray(gradient).reshape(-1)[chosen].astype(np.float64)
+    if not (np.isfinite(slopes).all() and np.isfinite(got).all()):
+        return Check("not comparable", float("nan"), len(chosen))
     unlike = np.abs(got - slopes)
     largest = float(np.max(unlike, initial=0.0))
     digits = 1e-3 if np.asarray(gradient).dtype.itemsize < 8 else 1e-6
@@ -154,7 +162,7 @@ class _Rerun:
         self.again = [v for v in values if v.op is not None and v.number in changing]
 
     def slope(self, k: int, seed: Array) -> float:
-        """The derivative in element k, from both sides."""
+        """The derivative in element k, from both sides; nan if these disagree."""
         x = self.arrays[self.leaf.number]
         h = 1e-6 * max(1.0, abs(float(x.flat[k])))
         ends = []
@@ -162,6 +170,10 @@ class _Rerun:
             moved = x.copy()
             moved.flat[k] += sign * h
             ends.append(float(np.sum(_double(seed) * self.value(moved))))
+        here = float(np.sum(_double(seed) * self.value(x)))
+        right, left = (ends[0] - here) / h, (here - ends[1]) / h
+        if abs(right - left) > 1e-2 * max(1.0, abs(right), abs(left)):
+            return float("nan")  # a kink
         return (ends[0] - ends[1]) / (2 * h)
 
     def value(self, leaf: Array) -> Array:

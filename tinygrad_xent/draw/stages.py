@@ -194,6 +194,8 @@ def lines_about(story: Story, id: str) -> list[str]:
         lines.append(f".grad holds {literal(node.kept)}: backward was called more than once")
     check = story.checks.get(id)
     if check:
-        text = f"largest difference {number(check.largest, 2)}"
-        lines.append(f"finite differences: {check.verdict}, {text}")
+        text = f"{check.verdict}, largest difference {number(check.largest, 2)}"
+        if check.verdict == "not comparable":
+            text = "a kink, or a number that is not finite"
+        lines.append(f"finite differences: {text}")
     return lines

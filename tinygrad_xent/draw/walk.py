@@ -64,6 +64,10 @@ class Walk:
             self.leaves[value.number] = value, raw(gradient)
         self.flows[value.number] = Flow(value.number, summarize(raw(gradient)), terms)
 
+    def awaits(self, value: Value) -> bool:
+        """Whether something was sent to a value whose own Step has not come yet."""
+        return value.number in self._totals
+
     def _so_far(self, value: Value, i: int, term: Any) -> tuple[Summary, int]:
         number = value.inputs[i].number
         before, count = self._totals.get(number, (None, 0))

@@ -29,7 +29,7 @@ function tint(texts, shows) {
     if (!back || !back.matches(".c")) return;
     const v = values[k], share = Number.isFinite(v) ? Math.round((100 * Math.abs(v)) / most) : 0;
     back.style.fill = Number.isFinite(v) ? `color-mix(in srgb, var(${v < 0 ? "--minus" : "--plus"}) ${share}%, #fff)` : "#000";
-    text.style.fill = Number.isFinite(v) ? "" : "#fff";
+    text.style.fill = Number.isFinite(v) ? "#000" : "#fff";
   });
 }
 

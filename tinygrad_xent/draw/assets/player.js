@@ -65,7 +65,8 @@ class Pane {
   }
   kind(id) {
     const bare = id.replace(/-back$/, "");
-    return this.tensors[bare] ? "tensor" : this.ops[bare] ? "op" : this.edges[bare] ? "edge" : "";
+    const has = (where) => Object.hasOwn(where, bare); // "constructor" is no node
+    return has(this.tensors) ? "tensor" : has(this.ops) ? "op" : has(this.edges) ? "edge" : "";
   }
   label(id) {
     const bare = id.replace(/-back$/, "");
@@ -232,6 +233,8 @@ class About {
     if (t.by) out.push(make("p", {}, "Made by ", this.link(pane, t.by, pane.ops[t.by].n), "."));
     if (pane.reached(id)) out.push(...this.array("value", t.v, t.vt, t.s));
     else out.push(make("p", {}, "Its value is not computed yet."));
+    const moved = pane.moments.slice(0, pane.at + 1).find(([kind, at]) => kind === "update" && at === id);
+    if (moved) out.push(make("p", {}, "after the update: " + moved[4].join("  ")));
     const name = `∂L/∂${inFormula(t.n)}`;
     if (!t.need) out.push(make("p", {}, "Its gradient is not needed: nothing asked for it."));
     else if (!known) out.push(make("p", {}, formula(name), " is not computed yet. That is not 0."));
@@ -253,7 +256,8 @@ class About {
     if (t.check && known && known.kind !== "acc") {
       const [verdict, largest] = t.check;
       out.push(make("p", {}, make("span", { class: "chip " + (verdict === "different" ? "bad" : "good") },
-        `${verdict === "different" ? "✗" : "✓"} finite differences: ${verdict}, largest difference ${largest}`)));
+        verdict === "not comparable" ? "– finite differences: a kink, or a number that is not finite"
+          : `${verdict === "different" ? "✗" : "✓"} finite differences: ${verdict}, largest difference ${largest}`)));
     }
     return out;
   }
@@ -413,7 +417,7 @@ const player = {
     const wanted = new URLSearchParams(address.slice(1));
     const at = wanted.get("at");
     if (at && this.panes[0].kind(at)) this.picked = [this.panes[0], at];
-    return Math.min(Math.max(+wanted.get("step") || 0, 0), this.total - 1);
+    return Math.min(Math.max(Math.trunc(+wanted.get("step")) || 0, 0), this.total - 1);
   },
   go(to, answered = false) {
     if (!answered) this.quiz.close();
