@@ -384,6 +384,22 @@ def test_explain_says_what_is_missing(call, says):
         call()
 
 
+def test_what_backward_was_given_is_where_the_story_begins():
+    x = leaf([1.0, 2.0], "x")
+    y = x * x
+    y.backward(np.array([1.0, 10.0]))
+    text = explanation(x)
+    assert "= [2 40]" in text
+    assert ".grad holds" not in text
+    z = leaf(3.0, "z")
+    loss = z * z
+    loss.backward(5.0)
+    node = tx.draw.snapshot(loss).tensors[0]
+    assert (node.gradient.cells, node.kept) == (((30.0,),), None)
+    loss.backward()
+    assert "= 6" in explanation(z)  # the last walk's
+
+
 def test_explain_takes_tensors_only():
     with pytest.raises(TypeError, match="explain: got a int, wanted a Tensor"):
         tx.explain(3)

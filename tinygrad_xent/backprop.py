@@ -17,6 +17,7 @@ import numpy as np
 from .op import Op
 from .value import (
     KEEPS_GRAD,
+    SEED,
     WALKED,
     Array,
     Listener,
@@ -268,7 +269,8 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     ValueError
         If `gradient` does not have the shape of `root`.
     """
-    walk = steps(root, _seed(root, gradient, "backward"))
+    seed = _seed(root, gradient, "backward")
+    walk = steps(root, seed)
     listeners = _listeners()
     for value, g, _ in _told(walk, listeners) if listeners else walk:
         if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
@@ -279,6 +281,7 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
                 listener.kept(value, before)
     last_walk[0] = next(_numbers)
     root._note(WALKED, last_walk[0])
+    root._note(SEED, None if gradient is None else seed.copy())  # for those who draw the walk
     _last_root[0] = weakref.ref(root)
 
 

@@ -28,7 +28,7 @@ Hook = Callable[[Any], Any]
 # records what the user may write into. Everything in between uses the raw array, at no cost.
 NOBODY, GRAPH, USER = range(3)
 
-KEEPS_GRAD, WALKED = -1, -2  # beside the hooks' numbers, which count from 0
+KEEPS_GRAD, WALKED, SEED = -1, -2, -3  # beside the hooks' numbers, which count from 0
 
 _numbers = itertools.count()
 last_walk = [0]  # the number at which backward() last began, anywhere

@@ -114,8 +114,7 @@ def play(
     if isinstance(loss, Tape):
         story = loss.story(names)
     elif isinstance(loss, Tensor):
-        seed = loss._grad if loss._array.size > 1 and loss._grad is not None else None
-        story = story_of(loss, names, seed)
+        story = story_of(loss, names)
     else:
         raise TypeError(f"play: got a {type(loss).__name__}, wanted a Tensor or a recorded Tape")
     check_size(story, "play")

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backprop import order, steps
 from ..op import Op
-from ..value import Array, Value
+from ..value import SEED, Array, Value
 from .graph import ConstantNode, Edge, Graph, ModuleNode, OpNode, Role, SavedArray, TensorNode
 from .modules import Calls
 from .names import name_all
@@ -70,11 +70,19 @@ def walk_from(root: Value, seed: Any) -> Walk:
     return walk
 
 
+def seed_of(root: Value) -> Any:
+    """What the last backward() from `root` began with: what it was given, or 1 for a scalar."""
+    given = (root._notes or {}).get(SEED)
+    if given is not None:
+        return given
+    return np.ones_like(root._array) if root._array.size == 1 else root._grad
+
+
 def _walk_if_any(root: Value, values: list[Value]) -> Walk:
     """What backward did; nothing before it was called, which is when no value has a ``.grad``."""
     if not root._needs_grad or all(value._grad is None for value in values):
         return Walk()
-    seed = np.ones_like(root._array) if root._array.size == 1 else root._grad
+    seed = seed_of(root)
     return Walk() if seed is None else walk_from(root, seed)
 
 

@@ -163,7 +163,7 @@ def explanation(
         )
     if not value._needs_grad:
         raise ValueError("explain: the Tensor needs no gradient: it has requires_grad=False")
-    story = story_of(root, names, root._grad if root._array.size > 1 else None)
+    story = story_of(root, names)
     return "\n".join(lines_about(story, f"t{numbers.index(value.number)}"))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..backprop import Step
 from ..value import Array, Listener, Value, listening
 from .local import Check, check_leaf
-from .snapshot import walk_from
+from .snapshot import seed_of, walk_from
 from .story import Change, Story, tell
 from .summary import summarize
 from .walk import Walk, raw
@@ -91,6 +91,8 @@ def story_of(
     """The story of a graph and of a walk through it, taken now; no ``.grad`` is touched."""
     if not root._needs_grad:
         return tell(root, Walk(), names)
+    if seed is None:
+        seed = seed_of(root)
     if seed is None:
         seed = np.ones_like(root._array)
     walk = walk_from(root, seed)
