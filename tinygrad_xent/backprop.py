@@ -42,6 +42,9 @@ _last_root: list[Any] = [lambda: None]  # a weak reference
 _inside = ContextVar("inside", default=False)
 
 
+Sent = tuple[int, Any, Any, tuple[int, ...]]
+
+
 class Step(NamedTuple):
     """One step of the walk: a value, its finished gradient and what it sends on.
 
@@ -52,7 +55,7 @@ class Step(NamedTuple):
 
     value: Any
     gradient: Any
-    sent: list[tuple[int, Any, Any, tuple[int, ...]]]
+    sent: list[Sent]
 
 
 def order(*roots: Value) -> list[Any]:
@@ -80,10 +83,16 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
     the gradients can be differentiated again. With `targets`, only what leads to them is computed.
     Each value's terms are added in a fixed order, so that a result is reproducible to the last bit.
     """
+    return map(Step._make, _walk(root, gradient, targets))
+
+
+def _walk(
+    root: Value, gradient: Any, targets: Sequence[Value] | None = None
+) -> Iterator[tuple[Any, Any, list[Sent]]]:
+    """The steps as plain tuples: making a Step takes as long as adding a small array."""
     values = order(root)
     wanted = None if targets is None else _leading_to(targets, values)
     as_values = isinstance(gradient, Value)
-    new = tuple.__new__  # half the cost of calling Step
     gradients = {root.number: gradient}
     take = gradients.pop
     for value in values:
@@ -94,9 +103,9 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
             g = _hooked(value, g)
         op = value.op
         if op is None:
-            yield new(Step, (value, g, NOTHING))
+            yield value, g, NOTHING
             continue
-        sent: list[tuple[int, Any, Any, tuple[int, ...]]] = []
+        sent: list[Sent] = []
         arrays, rules, variadic = value.recorded, op.rules, op.variadic
         recorded = _recorded_values(value) if as_values else arrays
         for i, x in enumerate(value.inputs):
@@ -117,7 +126,7 @@ def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) ->
             sent.append((i, term, raw, summed))
             number = x.number
             gradients[number] = gradients[number] + term if number in gradients else term
-        yield new(Step, (value, g, sent))
+        yield value, g, sent
 
 
 def _told(walk: Iterator[Step], listeners: tuple[Listener, ...]) -> Iterator[Step]:
@@ -270,9 +279,8 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
         If `gradient` does not have the shape of `root`.
     """
     seed = _seed(root, gradient, "backward")
-    walk = steps(root, seed)
     listeners = _listeners()
-    for value, g, _ in _told(walk, listeners) if listeners else walk:
+    for value, g, _ in _told(steps(root, seed), listeners) if listeners else _walk(root, seed):
         if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
             before = value._grad
             value._grad = g if before is None else before + g

@@ -119,7 +119,7 @@ class SGD(Optimizer):
             g = g + self.weight_decay * theta
         if self.momentum:
             g = self.direction(g, state)
-        moved = -float(self.lr) * g
+        moved = g * -float(self.lr)
         moved += theta  # in the product's memory
         return moved
 
