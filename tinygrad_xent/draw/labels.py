@@ -82,7 +82,7 @@ def _width(text: str) -> str:
 
 
 def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
-    """Not needed, not computed (which is not 0), or the gradient; and ``.grad`` if that differs."""
+    """Not needed, not computed (which is not 0), or the gradient, and what differs from it."""
     what = f"∂L/∂{shorten(node.name, NAME_CHARS)}"
     if not node.needs_grad:
         return [(what, _text("not needed", options.theme.faint))]
@@ -90,6 +90,8 @@ def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
     if node.gradient:
         room = options.room.get(f"{node.id}-grad", ())
         rows = [(what, _summary(node.gradient, options.grads, options, room))]
+    if node.arrived and not options.handles:  # of which a page tells when it happens
+        rows.insert(0, ("before its hook", _summary(node.arrived, options.grads, options)))
     if node.kept:
         rows.append((".grad holds", _summary(node.kept, options.grads, options)))
     return rows

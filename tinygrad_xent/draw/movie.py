@@ -126,7 +126,8 @@ class Movie:
         }
         caption = "one example, forward and back: its values and gradients"
         svg = slim(drawing(self._story, room=room), "m-")
-        return filled("movie.html", title, ["base.js", "movie.js"], data, svg=svg, caption=caption)
+        code = ["base.js", "movie.js"]
+        return filled("movie.html", title, code, ["movie.css"], data, svg=svg, caption=caption)
 
 
 def _keys(graph: Graph) -> list[str]:

@@ -10,7 +10,7 @@ from ..backprop import last_root, order
 from ..value import Value
 from .local import Local
 from .snapshot import Edge, Graph, TensorNode
-from .story import Story, edge_id, gradient_name, literal
+from .story import Story, edge_id, gradient_name, kept_text, literal
 from .style import number, shape
 from .tape import story_of
 
@@ -187,15 +187,14 @@ def lines_about(story: Story, id: str) -> list[str]:
         lines += [f"   {what:<{width}}  {text}" for what, text in found]
     if node.gradient is not None and len(edges) > 1:
         terms = [literal(edge.term) for edge in edges if edge.term]
-        lines.append(f"{to} = {' + '.join(terms)} = {literal(node.gradient)}")
+        lines.append(f"{to} = {' + '.join(terms)} = {literal(node.arrived or node.gradient)}")
     if node.gradient is not None and not edges:
-        lines.append(f"{to} = {literal(node.gradient)}: the walk begins here")
+        lines.append(f"{to} = {literal(node.arrived or node.gradient)}: the walk begins here")
+    lines += [
+        moment.sentence for moment in story.moments if (moment.kind, moment.at) == ("hook", id)
+    ]
     if node.kept is not None:
-        lines.append(f".grad holds {literal(node.kept)}: backward was called more than once")
-    check = story.checks.get(id)
-    if check:
-        text = f"{check.verdict}, largest difference {number(check.largest, 2)}"
-        if check.verdict == "not comparable":
-            text = "a kink, or a number that is not finite"
-        lines.append(f"finite differences: {text}")
+        lines.append(kept_text(node.kept))
+    if check := story.checks.get(id):
+        lines.append(f"finite differences: {check.text}")
     return lines

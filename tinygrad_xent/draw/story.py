@@ -32,7 +32,8 @@ class Moment:
     kind
         ``start``; forward ``fwd`` and ``save``; backward ``seed``, ``vjp`` (an op sends to one
         input), ``reduce`` (a broadcast is undone), ``acc`` (a sum grows), ``done`` (a gradient is
-        complete), ``keep`` (it is added to what ``.grad`` held); ``update`` by an optimizer.
+        complete), ``hook`` (a hook changed it), ``keep`` (it is added to what ``.grad`` held);
+        ``update`` by an optimizer.
     at
         The id of the node or edge in the drawing.
     group
@@ -161,6 +162,7 @@ class _Teller:
             if node.id == self.graph.root.id:
                 self.group += 1
                 yield self.seed(node)
+            yield from self.hook(flow.number, node)
             op = self.made_by.get(node.id)
             if op is None or not flow.sent:
                 continue
@@ -172,11 +174,26 @@ class _Teller:
 
     def seed(self, root: TensorNode) -> Moment:
         """Where the walk begins."""
-        g = root.gradient
+        g = root.arrived or root.gradient
         assert g is not None
-        one = "1: it changes as much as itself" if not g.shape else literal(g)
-        text = f"The way back begins: ∂L/∂{root.name} = {one}."
+        one = "1: it changes as much as itself" if g.shape == () and g.low == 1 else literal(g)
+        text = f"The way back begins: {gradient_name(root)} = {one}."
         return Moment("seed", root.id, self.group, text, shows(g))
+
+    def hook(self, number: int, node: TensorNode) -> Iterator[Moment]:
+        """A gradient that its hook changed, or would have changed had this been backward()."""
+        if node.arrived is not None and node.gradient is not None:
+            self.group += 1
+            before, after = brief(node.arrived), brief(node.gradient)
+            text = f"A hook of {node.name} changes {gradient_name(node)}: {before} becomes {after}."
+            yield Moment("hook", node.id, self.group, text, shows(node.gradient))
+        elif number in self.walk.uncalled:
+            self.group += 1
+            text = (
+                f"{node.name} has a hook, which only backward() calls: {gradient_name(node)} is "
+                "shown as it arrives."
+            )
+            yield Moment("hook", node.id, self.group, text)
 
     def contribution(self, edge: Edge, sent: Sent, y: TensorNode) -> Iterator[Moment]:
         """One term: sent, summed where it had been broadcast, added to what is there."""
@@ -235,6 +252,11 @@ def _reduced(edge: Edge, sent: Sent, x: TensorNode, term: str) -> str:
 def gradient_name(node: TensorNode) -> str:
     """∂L/∂x, as the drawing calls it; a name of several words in one piece, as formulas need it."""
     return f"∂L/∂{shorten('_'.join(node.name.split()), NAME_CHARS)}"
+
+
+def kept_text(kept: Summary) -> str:
+    """What is known of a ``.grad`` that is not the gradient of this walk."""
+    return f".grad holds something else than this walk's gradient: {literal(kept)}"
 
 
 def readable(name: str) -> str:

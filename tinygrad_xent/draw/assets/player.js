@@ -151,7 +151,7 @@ class Pane {
   known(t) {
     for (let k = this.at; k >= 0; k--) {
       const [kind, at, , , , count] = this.moments[k];
-      if (at === t && ["acc", "done", "seed", "keep"].includes(kind)) return { kind, count };
+      if (at === t && ["acc", "done", "seed", "hook", "keep"].includes(kind)) return { kind, count };
     }
     return null;
   }
@@ -241,7 +241,9 @@ class About {
     else {
       const whole = known.kind !== "acc";
       out.push(make("p", {}, formula(name), whole ? " is complete." : ` has ${known.count[0]} of its ${known.count[1]} terms.`));
-      if (whole) out.push(...this.array("gradient", t.g, t.gt, t.s));
+      const early = whole && "h" in t && !["hook", "keep"].includes(known.kind);
+      if (early) out.push(...this.array("gradient, before its hook", t.h, t.ht, t.s));
+      else if (whole) out.push(...this.array("h" in t ? "gradient, as its hook left it" : "gradient", t.g, t.gt, t.s));
     }
     if (t.uses.length) {
       out.push(make("p", {}, t.uses.length > 1 ? `It is used ${t.uses.length} times, so its gradient is a sum, a term from each use:` : "Its gradient comes from:"));
@@ -252,12 +254,12 @@ class About {
       }
       out.push(list);
     }
-    if (t.kept) out.push(make("p", {}, `.grad holds ${t.kept}: backward was called more than once, and each call adds.`));
+    if (t.kept) out.push(make("p", {}, `${t.kept}. Each backward() adds to it, until zero_grad().`));
     if (t.check && known && known.kind !== "acc") {
-      const [verdict, largest] = t.check;
+      const [verdict, words] = t.check;
+      const sign = { different: "✗", "not comparable": "–" }[verdict] || "✓";
       out.push(make("p", {}, make("span", { class: "chip " + (verdict === "different" ? "bad" : "good") },
-        verdict === "not comparable" ? "– finite differences: a kink, or a number that is not finite"
-          : `${verdict === "different" ? "✗" : "✓"} finite differences: ${verdict}, largest difference ${largest}`)));
+        `${sign} finite differences: ${words}`)));
     }
     return out;
   }
