@@ -258,7 +258,7 @@ class About {
     if (t.check && known && known.kind !== "acc") {
       const [verdict, words] = t.check;
       const sign = { different: "✗", "not comparable": "–" }[verdict] || "✓";
-      out.push(make("p", {}, make("span", { class: "chip " + (verdict === "different" ? "bad" : "good") },
+      out.push(make("p", {}, make("span", { class: "chip " + ({ "✗": "bad", "✓": "good" }[sign] || "quiet") },
         `${sign} finite differences: ${words}`)));
     }
     return out;
