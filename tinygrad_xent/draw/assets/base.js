@@ -16,7 +16,9 @@ function make(tag, attributes = {}, ...children) {
 const digits = (x) => {
   const v = +x;
   if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "Inf" : "-Inf";
-  return v === Math.round(v) && Math.abs(v) < 10000 ? String(v + 0) : String(+v.toPrecision(3)).replace(/e([-+])(\d)$/, "e$10$2");
+  if (v === Math.round(v) && Math.abs(v) < 10000) return String(v + 0);
+  const [mantissa, power] = v.toExponential(2).split("e"), few = Math.abs(power); // as Python writes it
+  return power < -4 || power > 2 ? `${+mantissa}e${power < 0 ? "-" : "+"}${few < 10 ? "0" : ""}${few}` : String(+v.toPrecision(3));
 };
 
 /* The background of a number in a drawing: blue above 0, orange below, the deeper the larger. */

@@ -388,14 +388,14 @@ const player = {
     this.wire();
     const address = location.hash;
     this.load(0);
-    this.go(this.fromHash(address));
+    this.visit(address);
   },
   /* Show one scene; its drawings are prepared when they are first seen. */
   load(number) {
     document.querySelectorAll(".scene").forEach((box, k) => { box.hidden = k !== number; });
     const scene = scenes[number];
     scene.made = scene.made || scene.panes.map((given, k) => new Pane(given, `s${number}p${k}`));
-    this.scene = scene; this.panes = scene.made; this.steps = scene.steps; this.picked = null; this.step = 0;
+    this.scene = scene; this.number = number; this.panes = scene.made; this.steps = scene.steps; this.picked = null; this.step = 0;
     this.total = this.steps.length;
     $("slider").max = this.total - 1;
     const turn = this.steps.findIndex((at) => at.some((k, p) => this.panes[p].isBack(k)));
@@ -415,11 +415,19 @@ const player = {
     if (typeof onScene === "function") onScene(scene, number);
     this.go(0);
   },
-  fromHash(address = location.hash) {
-    const wanted = new URLSearchParams(address.slice(1));
-    const at = wanted.get("at");
-    if (at && this.panes[0].kind(at)) this.picked = [this.panes[0], at];
-    return Math.min(Math.max(Math.trunc(+wanted.get("step")) || 0, 0), this.total - 1);
+  /* Go where an address leads, as far as there is such a place. */
+  visit(address) {
+    const wanted = new URLSearchParams(address.slice(1)), whole = (key) => Math.max(Math.trunc(+wanted.get(key)) || 0, 0);
+    const scene = scenes[whole("scene")] ? whole("scene") : 0;
+    if (scene !== this.number) this.load(scene);
+    const at = wanted.get("at"), pane = this.panes[whole("pane")];
+    this.picked = at && pane && pane.kind(at) ? [pane, at] : null;
+    this.go(whole("step"));
+  },
+  address() {
+    const [pane, at] = this.picked || [];
+    const parts = [["step", this.step], ["scene", this.number], ["pane", this.panes.indexOf(pane)], ["at", at]];
+    return "#" + parts.filter(([key, what]) => key === "step" || what > 0 || key === "at" && what).map((part) => part.join("=")).join("&");
   },
   go(to, answered = false) {
     if (!answered) this.quiz.close();
@@ -441,7 +449,7 @@ const player = {
     moved.forEach((p) => p.follow());
     cancelAnimationFrame(this.soon); // the drawing first; what explains it follows with the next frame
     this.soon = requestAnimationFrame(() => this.explain(speaking));
-    try { history.replaceState(null, "", `#step=${this.step}${this.picked ? "&at=" + this.picked[1] : ""}`); } catch { /* a page without an address */ }
+    try { history.replaceState(null, "", this.address()); } catch { /* a page without an address */ }
     if (this.step === this.total - 1) this.pause();
   },
   explain(pane) {
@@ -511,7 +519,7 @@ const player = {
     });
     $("slider").addEventListener("input", (e) => { this.quiz.close(); this.go(+e.target.value); });
     $("speed").addEventListener("change", () => { if (this.playing) { this.pause(); this.toggle(); } });
-    addEventListener("hashchange", () => this.go(this.fromHash()));
+    addEventListener("hashchange", () => this.visit(location.hash));
     for (const view of document.querySelectorAll(".view")) view.addEventListener("wheel", (e) => {
       if (e.ctrlKey || e.metaKey) { e.preventDefault(); this.enlarge(e.deltaY < 0 ? 1.1 : 0.9); }
     }, { passive: false });
