@@ -9,9 +9,10 @@ import pytest
 import tinygrad_xent as tx
 from tinygrad_xent.draw.local import check_leaf, local_derivative
 from tinygrad_xent.draw.stages import explanation
-from tinygrad_xent.draw.story import edge_id, literal
+from tinygrad_xent.draw.story import edge_id
 from tinygrad_xent.draw.summary import summarize
 from tinygrad_xent.draw.tape import story_of
+from tinygrad_xent.draw.words import literal
 
 try:
     from cases import CASES

@@ -241,10 +241,8 @@ def _heat(x: float, largest: float, theme: Theme) -> str:
 
 
 def _cell_text(x: float, options: Options) -> str:
-    if math.isfinite(x):
-        return number(x, options.precision)
-    name = "NaN" if math.isnan(x) else "Inf" if x > 0 else "-Inf"
-    return f"<B>{_text(name, options.theme.paper)}</B>"
+    text = number(x, options.precision)
+    return text if math.isfinite(x) else f"<B>{_text(text, options.theme.paper)}</B>"
 
 
 def _text(text: str, color: str) -> str:

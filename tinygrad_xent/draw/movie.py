@@ -16,9 +16,10 @@ from ..value import Array, no_grad
 from .player import drawing
 from .snapshot import Graph
 from .stage import filled, slim
-from .story import Story, shows, widest
+from .story import Story
 from .style import number
 from .tape import story_of
+from .words import shows, widest
 
 # Okabe and Ito's colours for classes: of the region, and of a point in it.
 CLASSES = (

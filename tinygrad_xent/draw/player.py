@@ -12,9 +12,10 @@ from typing import Any
 
 from ..tensor import Tensor
 from .stage import Scene, Shown, page
-from .story import Moment, Story, widest
+from .story import Moment, Story
 from .style import Options, visible
 from .tape import Tape, story_of
+from .words import widest
 
 
 class Player:

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from .boxes import decimal
 from .snapshot import Graph, TensorNode
 from .stages import stages
-from .story import Story, edge_id, kept_text, literal, readable
+from .story import Story, edge_id, kept_text
 from .style import html, size
 from .summary import Summary
+from .words import literal, readable
 
 
 class Shown(NamedTuple):
@@ -188,7 +189,9 @@ def _plain_number(x: Any) -> Any:
         return int(x)  # a bool too
     if math.isnan(x):
         return "NaN"
-    return float(f"{x:.5g}") if math.isfinite(x) else "Infinity" if x > 0 else "-Infinity"
+    if math.isinf(x):
+        return "Infinity" if x > 0 else "-Infinity"
+    return int(x) if x == int(x) and abs(x) < 1e5 else float(f"{x:.5g}")  # 0 is shorter than 0.0
 
 
 def _edges(graph: Graph, story: Story) -> dict[str, Any]:

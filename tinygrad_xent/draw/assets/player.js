@@ -198,7 +198,8 @@ function grid(name, elements, shape, pick, chosen) {
 }
 
 /* A name as it stands in a formula: in one piece, and not too long. */
-const inFormula = (name) => { const n = name.trim().replace(/\s+/g, "_"); return n.length > 30 ? n.slice(0, 14) + "…" + n.slice(-14) : n; };
+const inFormula = (name) => short(name.trim().replace(/\s+/g, "_"));
+const short = (name) => { const n = [...name]; return n.length > 40 ? [...n.slice(0, 19), "…", ...n.slice(-20)].join("") : name; };
 
 /* --- the explanation ------------------------------------------------------------------------- */
 const slope = (e, j, i) => +(e.J ? e.J[j][i] : j === i ? e.D[i] : 0);
@@ -265,7 +266,7 @@ class About {
   }
   op(pane, id) {
     const op = pane.ops[id], y = pane.tensors[op.y];
-    const out = [make("h2", {}, op.n), make("p", {}, formula(`${y.n} = ${op.f}`))];
+    const out = [make("h2", {}, op.n), make("p", {}, formula(`${short(y.n)} = ${op.f}`))];
     if (op.saved) out.push(make("p", { class: "quiet" }, "saved for the way back: " + op.saved));
     const sources = op.in.map((e) => [{ ...pane.edges[e], from: e.split("-")[0] }, pane.tensors[e.split("-")[0]]]);
     const done = pane.reached(op.y);
@@ -412,6 +413,7 @@ const player = {
     document.querySelector("main").classList.toggle("flat", flat);
     this.scale = Math.max(0.62, Math.min(...this.panes.map((p) => p.fitting())));
     this.panes.forEach((p) => p.zoom(this.scale));
+    knowNames(this.panes.flatMap((p) => Object.values(p.tensors)).flatMap((t) => [short(t.n), inFormula(t.n)]));
     if (typeof onScene === "function") onScene(scene, number);
     this.go(0);
   },
