@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tinygrad_xent.draw.local import check_leaf, local_derivative
-from tinygrad_xent.draw.stages import explanation
+from tinygrad_xent.draw.stages import explanation, lines_about
 from tinygrad_xent.draw.story import edge_id
 from tinygrad_xent.draw.summary import summarize
 from tinygrad_xent.draw.tape import story_of
@@ -462,6 +462,63 @@ def test_explain_says_what_the_letters_of_a_rule_are():
     assert "∂L/∂b = ḡ ⊙ x,  ḡ = ∂L/∂L,  x = a" in explanation(b)
 
 
+def test_a_formula_is_told_with_the_names_that_its_letters_stand_for():
+    w, y = leaf(2.0, "w"), leaf(5.0, "y")
+    loss = y * w  # whose op calls the first of them x and the second y
+    loss.backward()
+    assert (
+        story_of(loss).moments[1].sentence == "multiply computes x ⊙ y, with x = y, y = w: L = 10."
+    )
+    assert explanation(w).startswith("∂L/∂w, where L = x ⊙ y = 10, with x = y, y = w\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: leaf(2.0, "x") * leaf(3.0, "y"), "multiply computes x ⊙ y: L = 6."),
+        (lambda: leaf(2.0, "x") * 3.0, "multiply computes x ⊙ y, with y = 3: L = 6."),
+        (
+            lambda: leaf([[2.0]], "h") @ leaf([[3.0]], "v"),
+            "matmul computes A B, with A = h, B = v: L = [6].",
+        ),
+        (
+            lambda: tx.linear(leaf([[2.0]], "row"), leaf([[3.0]], "weight"), leaf([1.0], "c")),
+            "linear computes x W + b, with x = row, W = weight, b = c: L = [7].",
+        ),
+        (
+            lambda: tx.concatenate([leaf([1.0], "p"), leaf([2.0], "q")]),
+            "concatenate computes the arrays, end to end along axis 0: concatenate = [1 2].",
+        ),
+    ],
+)
+def test_letters_are_told_only_where_they_differ(make, says):
+    sentence = next(m.sentence for m in story_of(make()).moments if m.kind == "fwd")
+    assert sentence == says
+
+
+def test_the_rule_of_a_list_says_which_array_it_is():
+    joined = tx.concatenate([leaf([1.0], "p"), leaf([2.0], "q")])
+    sends = [m.sentence for m in story_of(joined.sum()).moments if m.kind == "vjp"][1:]
+    assert sends == [
+        "concatenate sends the part of ḡ that is array 0 to p: [1].",
+        "concatenate sends the part of ḡ that is array 1 to q: [1].",
+    ]
+
+
+def test_a_long_name_is_shortened_in_sentences():
+    name = "the_weight_of_" + 20 * "very_" + "long_name"
+    story = story_of(tx.exp(leaf(0.0, name)))
+    shown = "the_weight_of_very_…very_very_long_name"
+    assert "with x = the_weight_of_very_" in story.moments[1].sentence
+    assert all(len(m.sentence) < 150 for m in story.moments)
+    assert name not in " ".join(m.sentence for m in story.moments) + explanation_of(story)
+    assert shown[:19] in story.moments[0].sentence
+
+
+def explanation_of(story):
+    return "\n".join(lines_about(story, "t0"))
+
+
 def test_a_constant_is_told_by_its_number():
     a = leaf(2.0, "a")
     loss = a * 5.0
@@ -487,6 +544,16 @@ def test_explain_after_clipping_claims_no_second_backward():
     text = explanation(a)
     assert ".grad holds something else than this walk's gradient: [0.6 0.8]" in text
     assert "more than once" not in text + tx.play(loss).html
+
+
+def test_what_is_not_finite_is_spelled_one_way():
+    x = leaf([0.0, 4.0], "x")
+    with np.errstate(all="ignore"):
+        loss = (tx.sqrt(x) * np.array([np.nan, 1.0])).sum()
+        loss.backward()
+        text = explanation(x) + " ".join(m.sentence for m in story_of(loss).moments)
+    assert "NaN" in text
+    assert not re.search(r"\b(nan|inf)\b", text)
 
 
 def test_explain_what_is_in_between_and_the_loss_itself():
@@ -575,6 +642,7 @@ def test_every_op_can_be_explained_and_played(case):
         (np.zeros((0, 3)), "[]"),
         (1000.0, "1000"),
         (123456.0, "1.23e+05"),
+        (np.array([np.nan, 2.0] * 20), "(40,), from 2 to 2, 20 NaN"),
     ],
 )
 def test_arrays_as_text(array, text):

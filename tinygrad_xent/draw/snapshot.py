@@ -17,7 +17,7 @@ from ..op import Op
 from ..value import HOOKED, SEED, WALKED, Array, Value
 from .graph import ConstantNode, Edge, Graph, ModuleNode, OpNode, Role, SavedArray, TensorNode
 from .modules import Calls
-from .names import name_all
+from .names import checked_names, name_all
 from .summary import Summary, summarize
 from .walk import Walk
 
@@ -54,9 +54,10 @@ def snapshot(var: Value, names: Mapping[str, Any] | None = None, walk: Walk | No
     >>> [(edge.source, edge.op, edge.argument, edge.rule) for edge in graph.edges]
     [('t0', 'o0', 'x', 'ḡ ⊙ y'), ('t0', 'o0', 'y', 'ḡ ⊙ x')]
     """
+    names = checked_names(names, "names")
     values = order(var)[::-1]
-    calls = Calls(values, names or {})
-    called = name_all(values, names or {}, calls.tensor_paths)
+    calls = Calls(values, names)
+    called = name_all(values, names, calls.tensor_paths)
     return _Drawn(values, called, walk or _walk_if_any(var, values), calls).graph()
 
 

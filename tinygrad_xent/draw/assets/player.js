@@ -350,6 +350,7 @@ class Quiz {
   }
   element(e, x, way, k) {
     const i = k % e.t.length, value = +e.t[i], where = x.s.length ? ` at ${indexOf(i, x.s)}` : "";
+    if (!Number.isFinite(value)) return null; // nobody predicts where NaN comes from
     if (way === "sign") return { ask: `Which sign has what goes to ${x.n}${where}? The rule is ${e.rule}.`, right: value > 0 ? "positive" : value < 0 ? "negative" : "zero", options: ["negative", "zero", "positive"] };
     return { ask: `Which number goes to ${x.n}${where}? The rule is ${e.rule}.`, value };
   }
