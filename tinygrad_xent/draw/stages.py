@@ -116,7 +116,7 @@ def explain(value: Value, of: Value | None = None, names: Mapping[str, Any] | No
     >>> y = x * x
     >>> y.backward()
     >>> tx.explain(x)
-    ∂L/∂x, where L = x ⊙ y = 9
+    ∂L/∂x, where L = x ⊙ y = 9, with y = x
     x = 3
     1. from multiply, for its x:
        symbols                  ∂L/∂x = ḡ ⊙ y,  ḡ = ∂L/∂L,  y = x

@@ -41,7 +41,7 @@ const m = (tag, ...children) => {
   node.append(...children);
   return node;
 };
-const PARTS = /∂[^\s/∂]+\/∂[^\s=;,)]+|\[[-+0-9.eNaInf;() ]+\]|\d+(?:\.\d+)?(?:e[-+]?\d+)?|[\p{L}_][\p{L}\p{M}\w]*|[ᵀ⁰¹²³⁴⁻]+|\s+|./gu;
+const PARTS = /∂[^\s/∂]+\/∂[^\s=;,)]+|\[[-+0-9.eNaInf;() ]+\]|\d+(?:\.\d+)?(?:e[-+]?\d+)?|[\p{L}_](?:(?!ᵀ)[\p{L}\p{M}\w])*|[ᵀ⁰¹²³⁴⁻]+|\s+|./gu;
 let tokens = PARTS, names = new Set();
 /* Names that are no words, such as a/b, stay in one piece. */
 function knowNames(given) {
