@@ -688,7 +688,7 @@ def test_a_batch_has_its_n(open_page, row):
     assert page.locator(".bars th").all_inner_texts()[4] == "(q − p) / N"
     assert page.locator("tfoot td").all_inner_texts()[1:] == ["1", "1", "0"]
     formulas = page.eval_on_selector_all("#road math", "all => all.map(m => m.ariaLabel)")
-    assert page.locator("#road msup").inner_text() == "qT"  # of q qᵀ
+    assert page.locator("#road msup").text_content() == "qT"  # of q qᵀ
     assert formulas[-1] == f"∂L/∂z = (q - p) / N = [{' '.join(texts(q_minus_p[row]))}]"
     pull = -np.eye(3)[y][row] / special.softmax(z[row]) / 2
     assert formulas[0] == f"∂L/∂q = -p / (N q) = [{' '.join(texts(pull))}]"
