@@ -261,12 +261,127 @@ def test_a_link_leads_to_a_step_and_a_part(open_page):
     assert page.evaluate("location.hash") == "#step=10"
 
 
-@pytest.mark.parametrize("address", ["#step=1.5", "#at=constructor", "#at=__proto__", "#step=-3"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("#step=1.5", "#at=constructor", "#at=__proto__", "#step=-3", "#scene=7", "#scene=-1"),
+        *("#scene=constructor", "#scene=1e99", "#pane=4&at=t0", "#pane=x", "#step=-1e999"),
+    ],
+)
 def test_no_address_breaks_the_page(open_page, address):
     _, loss = long_road()
     page = open_page(tx.play(loss).html, address)
     page.keyboard.press("ArrowRight")
     assert step(page) in (1, 2)
+
+
+def test_an_address_holds_the_example(open_page):
+    html = tx.compare_xent([2.0, 1.0, -0.1], 1).html
+    page = open_page(html)
+    page.select_option("#preset", label="soft target")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("location.hash") == "#step=1&scene=3"
+    page.evaluate("player.pick(player.panes[1], 't3')")
+    address = page.evaluate("location.hash")
+    assert address == "#step=1&scene=3&pane=1&at=t3"
+    again = open_page(html, address)
+    assert step(again) == 1
+    assert again.evaluate("$('preset').selectedOptions[0].textContent") == "soft target"
+    assert again.is_visible("#s3")
+    assert not again.is_visible("#s0")
+    assert again.evaluate("player.picked[0] === player.panes[1]")
+    again.evaluate("location.hash = '#step=2'")
+    again.wait_for_function("player.step === 2")
+    assert again.evaluate("$('preset').value") == "0"
+    assert again.is_visible("#s0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("make", ["player", "exhibit", "movie"])
+def test_paper_is_white_and_holds_the_drawing(open_page, make, scheme):
+    html = {
+        "player": lambda: tx.play(long_road()[1]).html,
+        "exhibit": lambda: tx.compare_xent([2.0, 1.0, -0.1], 1).html,
+        "movie": lambda: moons()[1].html("moons"),
+    }[make]()
+    page = open_page(html, viewport={"width": 794, "height": 1000}, color_scheme=scheme)
+    page.keyboard.press("End")
+    says = page.inner_text("#say")
+    page.click("#theme")  # chosen by hand, it is paper all the same
+    page.emulate_media(media="print", color_scheme=scheme)
+    style = "(selector, key) => getComputedStyle(document.querySelector(selector))[key]"
+    for selector in ("body", "#say"):
+        back = page.evaluate(f"({style})('{selector}', 'backgroundColor')")
+        assert back == "rgb(255, 255, 255)"
+    assert page.evaluate(f"({style})('body', 'color')") == "rgb(26, 26, 26)"
+    assert not page.is_visible("nav")
+    assert not page.is_visible("#theme")
+    assert page.inner_text("#say") == says
+    assert page.is_visible("#say")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 794
+    for svg in page.query_selector_all(".scene:not([hidden]) .view > svg, .flat .view > svg"):
+        box = svg.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 794
+
+
+@pytest.mark.parametrize("name", ["a/b", "f(x)", "w = 3;", "<b>x</b>", "x, y", "0.weight", "[i]"])
+def test_any_name_stays_whole_in_a_formula(open_page, name):
+    a = tx.Tensor(np.array([2.0, 3.0]), requires_grad=True, name=name)
+    page = open_page(tx.play((a * 4.0).sum()).html)
+    page.keyboard.press("End")
+    page.focus('[id="s0p0-t0-o0-0-back"]')
+    page.keyboard.press("Enter")
+    joined = "_".join(name.split())
+    below = "all => all.map(f => f.children[1].textContent)"
+    assert set(page.eval_on_selector_all(".stages mfrac", below)) == {"∂" + joined, "∂multiply"}
+    page.focus('[id="s0p0-t0"]')
+    page.keyboard.press("Enter")
+    assert page.eval_on_selector_all("#about mfrac", below) == ["∂" + joined]
+    assert page.inner_text("#about h2") == name
+
+
+def test_a_hook_is_a_step_of_its_own(open_page):
+    w = tx.Tensor(np.array([1.0, -2.0]), requires_grad=True, name="w")
+    w.register_hook(lambda g: g.clip(-1, 1))
+    loss = (w * w).sum()
+    loss.backward()
+    page = open_page(tx.play(loss).html, "#at=t0")
+    page.keyboard.press("End")
+    assert page.inner_text("#say") == "A hook of w changes ∂L/∂w: [2 -4] becomes [1 -1]."
+    assert cell(page, "t0") == ["1", "-1"]
+    assert "as its hook left it" in about(page, "p:has-text('gradient, as') >> nth=0")
+    says = "– finite differences: not comparable: a hook changed this gradient"
+    assert about(page, ".chip") == says
+    page.keyboard.press("ArrowLeft")
+    assert cell(page, "t0") == ["2", "-4"]
+    assert about(page, ".array:has-text('before its hook') table").split() == ["2", "-4"]
+
+
+def test_numbers_are_written_as_python_writes_them(open_page):
+    numbers = [0.0, -0.0, 7.0, -1234.0, 1234.5, 147000.0, 9999.7, 123456.7, 0.00012345, 1.5e-5]
+    numbers += [-2.5e-300, 1e100, 0.67123, 99.95, 999.6, 0.09996]
+    page = open_page(tx.play(long_road()[1]).html)
+    wanted = [f"{int(x)}" if abs(x) < 1e4 and x == int(x) else f"{x:.3g}" for x in numbers]
+    assert page.evaluate("all => all.map(digits)", numbers) == wanted
+
+
+def test_what_is_not_finite_is_not_asked_for(open_page):
+    x = tx.Tensor(np.array([0.0, 0.0]), requires_grad=True, name="x")
+    with np.errstate(all="ignore"):
+        player = tx.play(tx.log(x).sum())
+    page = open_page(player.html)
+    asked = page.evaluate("""() => {
+      const pane = player.panes[0], found = [];
+      pane.moments.forEach((moment, at) => {
+        if (moment[0] === "vjp" && moment[1].startsWith("t0"))
+          for (const k of [0, 1, 2, 3, 4, 5]) found.push(player.quiz.question(pane, moment, k));
+      });
+      return found;
+    }""")
+    assert len(asked) == 6
+    assert all(q is None or q["right"] == "(2,)" for q in asked)
 
 
 def test_an_edge_is_explained_in_stages(open_page):
@@ -544,7 +659,7 @@ def test_the_long_road_breaks_and_the_fused_one_does_not(open_page):
     scene = page.evaluate("scenes.indexOf(player.scene)")
     assert cell(page, "t0", pane=f"s{scene}p0") == ["1", "-1", "0"]
     assert cell(page, "t0", pane=f"s{scene}p1") == ["NaN", "NaN", "NaN"]
-    assert "inf" in page.inner_text(".counts")
+    assert "Inf" in page.inner_text(".counts")
 
 
 def test_sliders_move_the_bars(open_page):
@@ -561,6 +676,26 @@ def test_rows_of_a_batch_can_be_chosen(open_page):
     page.select_option("#preset", label="batch of two")
     page.select_option("#row", "1")
     assert page.locator(".bar.q span").all_inner_texts() == texts(special.softmax([0.0, 1.0, 3.0]))
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_batch_has_its_n(open_page, row):
+    z, y = np.array([[2.0, 1.0, -0.1], [0.0, 1.0, 3.0]]), [1, 2]
+    page = open_page(tx.compare_xent(z, y).html)
+    page.select_option("#row", str(row))
+    q_minus_p = (special.softmax(z, axis=1) - np.eye(3)[y]) / 2
+    assert page.locator(".bar.d span").all_inner_texts() == texts(q_minus_p[row])
+    assert page.locator(".bars th").all_inner_texts()[4] == "(q − p) / N"
+    assert page.locator("tfoot td").all_inner_texts()[1:] == ["1", "1", "0"]
+    formulas = page.eval_on_selector_all("#road math", "all => all.map(m => m.ariaLabel)")
+    assert page.locator("#road msup").text_content() == "qT"  # of q qᵀ
+    assert formulas[-1] == f"∂L/∂z = (q - p) / N = [{' '.join(texts(q_minus_p[row]))}]"
+    pull = -np.eye(3)[y][row] / special.softmax(z[row]) / 2
+    assert formulas[0] == f"∂L/∂q = -p / (N q) = [{' '.join(texts(pull))}]"
+    assert "a mean over N = 2 rows" in page.inner_text("#road")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("End")
+    assert cell(page, "t0")[3 * row : 3 * row + 3] == texts(q_minus_p[row])  # as the graph has it
 
 
 # --- the movie ------------------------------------------------------------------------------------
@@ -588,3 +723,18 @@ def test_the_last_frame_of_a_movie_is_the_trained_model(open_page):
     assert page.is_visible("#map")
     page.keyboard.press("Home")
     assert page.inner_text("#say") == first
+
+
+@pytest.mark.parametrize("scale", [1.0, 12345.678, 1e-7, 147000.0, 1e15])
+def test_the_axis_of_a_movie_has_room_for_its_numbers(open_page, scale):
+    _, movie = moons()
+    for frame in movie.frames:
+        frame["losses"] = [loss * scale for loss in frame["losses"]]
+    page = open_page(movie.html("moons"))
+    lefts = page.eval_on_selector_all(
+        ".curve text[text-anchor=end]", "all => all.map(t => t.getBBox().x)"
+    )
+    assert len(lefts) == 3
+    assert min(lefts) >= 0
+    x = "document.querySelector('.curve .rule').getBBox().x"
+    assert page.evaluate(x) == page.evaluate("movie.x(0)")

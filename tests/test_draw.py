@@ -764,8 +764,8 @@ def test_every_op_has_a_picture(case):
 @needs_bundled
 def test_save_by_suffix(tmp_path):
     dot = make_dot(fused())
-    assert dot.save(tmp_path / "new" / "a.svg") == str(tmp_path / "new" / "a.svg")
-    assert (tmp_path / "new" / "a.svg").read_bytes() == dot.pipe("svg")
+    assert dot.save(tmp_path / "a.svg") == str(tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_bytes() == dot.pipe("svg")
     assert Path(dot.save(tmp_path / "a.PNG")).read_bytes().startswith(b"\x89PNG")
     assert Path(dot.save("a.gv", tmp_path)).read_bytes() == dot.source.encode()
     assert (dot.filename, dot.directory) == ("a.gv", str(tmp_path))
@@ -775,7 +775,39 @@ def test_save_by_suffix(tmp_path):
         ValueError, match=r"suffix '\.gif'; wanted \.svg, \.png, \.pdf, \.html, \.json, \.gv, \.dot"
     ):
         dot.save(tmp_path / "a.gif")
-    assert not list(tmp_path.glob("**/*.tmp"))
+    assert {path.name for path in tmp_path.iterdir()} == {"a.svg", "a.PNG", "a.gv", "b.svg"}
+
+
+def test_a_folder_that_is_missing_is_named_and_one_that_is_given_is_made(tmp_path):
+    dot = make_dot(fused())
+    for name in ("a.svg", "a.gv"):
+        path = tmp_path / "new" / name
+        with pytest.raises(FileNotFoundError) as error:
+            dot.save(path)
+        assert str(error.value) == f"{path}: there is no folder {str(path.parent)!r} to write it to"
+    assert not (tmp_path / "new").exists()
+    assert Path(dot.save("a.svg", tmp_path / "given")).is_file()
+    assert Path(dot.render(tmp_path / "rendered" / "a", format="svg")).is_file()  # as graphviz does
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            {"names": [1]},
+            "make_dot: names is a list; wanted a mapping from names, such as locals()",
+        ),
+        ({"names": {1: 2}}, "make_dot: names has the key 1; wanted a name, which is a str"),
+        ({"params": ["w"]}, "make_dot: params is a list; wanted a mapping"),
+    ],
+)
+def test_names_that_are_none(options, says):
+    with pytest.raises(TypeError, match=re.escape(says)):
+        make_dot(fused(), **options)
+    if "names" in options:
+        for other in (tx.play, lambda loss, names: tx.explain(loss, of=loss, names=names)):
+            with pytest.raises(TypeError, match=re.escape(says.removeprefix("make_dot: "))):
+                other(fused(), names=options["names"])
 
 
 def test_a_failing_layout_leaves_the_old_file(alone, tmp_path):

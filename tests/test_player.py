@@ -229,7 +229,9 @@ def test_what_cannot_be_played_is_said(call, kind, says):
 
 def test_save_and_show(tmp_path, monkeypatch):
     player = tx.play(fused())
-    path = tmp_path / "new" / "backprop.html"
+    with pytest.raises(FileNotFoundError, match=r"new.backprop.html: there is no folder '.*new'"):
+        player.save(tmp_path / "new" / "backprop.html")
+    path = tmp_path / "backprop.html"
     assert player.save(path) == str(path)
     assert path.read_text(encoding="utf-8") == player.html
     opened = []
@@ -283,8 +285,8 @@ def test_the_exhibit_counts_and_compares():
     assert counts["loss"] == ("1.399", "1.399")
     assert float(counts["largest difference of the gradients"][1]) < 1e-15
     broken = {what: (a, b) for what, a, b in scenes[2]["more"]["counts"]}
-    assert broken["loss"] == ("1000", "inf")
-    assert broken["largest difference of the gradients"][1] == "nan"
+    assert broken["loss"] == ("1000", "Inf")
+    assert broken["largest difference of the gradients"][1] == "NaN"
 
 
 def test_the_exhibit_takes_what_cross_entropy_takes():
@@ -302,6 +304,11 @@ def test_the_exhibit_takes_what_cross_entropy_takes():
         (np.zeros((9, 3)), [0] * 9, ValueError, "1 to 8 rows"),
         ([1.0, 2.0], 5, IndexError, "target[0] is 5"),
         ([1.0, 2.0], [0.5, 0.6], ValueError, "sum"),
+        ([1.0, 2.0], 1.5, ValueError, "target is 1.5; wanted a class index per row, or"),
+        ([1.0, 2.0], None, TypeError, "compare_xent: target is None; wanted numbers"),
+        ([1.0, 2.0], "one", TypeError, "compare_xent: target is 'one'; wanted numbers"),
+        (None, 1, TypeError, "compare_xent: logits is None; wanted numbers"),
+        ([[1.0], [2.0, 3.0]], 1, TypeError, "compare_xent: logits is [[1.0], [2.0, 3.0]]; wanted"),
     ],
 )
 def test_the_exhibit_refuses(logits, target, kind, says):
@@ -336,6 +343,21 @@ def test_what_cannot_be_filmed_is_said(call, says):
         call()
 
 
+@pytest.mark.parametrize("label", [1.5, "one", None])
+def test_a_label_is_a_class_index(label):
+    with pytest.raises(TypeError, match=re.escape(f"label={label!r}; wanted a class index")):
+        tx.draw.Movie(None, [1.0], label)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_a_label_is_one_of_the_models_classes(label):
+    toy = tx.data.load("moons")
+    model = tx.nn.MLP([2, 2], rng=0)
+    film = tx.draw.Movie(model, toy.x[0], label)
+    with pytest.raises(ValueError, match=f"Movie: label={label}; the model has classes 0 to 1"):
+        tx.fit(model, toy, epochs=1, on_epoch=film.take)
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -345,6 +367,16 @@ def test_watch_writes_a_page(tmp_path, capsys):
     assert main(words) == 0
     assert capsys.readouterr().out == f"{out}\n"
     assert data_of(out.read_text(encoding="utf-8"))[0]["more"]["z"] == [[2.0, 1.0, -0.1]]
+
+
+def test_a_list_may_begin_with_a_minus(tmp_path, capsys):
+    out = tmp_path / "watch.html"
+    words = ["watch", "--logits", "-2,1", "--target", "1", "--out", str(out), "--no-open"]
+    assert main(words) == 0
+    assert data_of(out.read_text(encoding="utf-8"))[0]["more"]["z"] == [[-2.0, 1.0]]
+    with pytest.raises(SystemExit, match="2"):
+        main(["watch", "--no-open", "-2,1"])
+    assert "--no-open: ignored explicit argument '-2,1'" in capsys.readouterr().err
 
 
 def test_watch_a_row_of_a_data_set_through_a_trained_model(tmp_path, capsys):

@@ -8,10 +8,11 @@ import pytest
 
 import tinygrad_xent as tx
 from tinygrad_xent.draw.local import check_leaf, local_derivative
-from tinygrad_xent.draw.stages import explanation
-from tinygrad_xent.draw.story import edge_id, literal
+from tinygrad_xent.draw.stages import explanation, lines_about
+from tinygrad_xent.draw.story import edge_id
 from tinygrad_xent.draw.summary import summarize
 from tinygrad_xent.draw.tape import story_of
+from tinygrad_xent.draw.words import literal
 
 try:
     from cases import CASES
@@ -206,6 +207,129 @@ def test_a_wrong_rule_shows_its_wrong_numbers():
     assert local.jacobian == ((1.0, 0.0), (0.0, 3.0))
 
 
+def test_backward_of_another_number_begins_with_it():
+    x = leaf(3.0, "x")
+    loss = x * x
+    loss.backward(5.0)
+    seed = next(m for m in story_of(loss).moments if m.kind == "seed")
+    assert (seed.sentence, seed.shows) == ("The way back begins: ∂L/∂L = 5.", ("5",))
+
+
+# --- hooks ----------------------------------------------------------------------------------------
+
+
+def clipped():
+    """w = (1, -2) is used twice: 2 w = (2, -4), which a hook clips to (1, -1)."""
+    w, calls = leaf([1.0, -2.0], "w"), []
+
+    def clip(g):
+        calls.append(g.copy())
+        return g.clip(-1, 1)
+
+    handle = w.register_hook(clip)
+    return w, (w * w).sum(), calls, handle
+
+
+def hooks_of(story):
+    return [(m.at, m.sentence, m.shows) for m in story.moments if m.kind == "hook"]
+
+
+CLIPPED = [("t0", "A hook of w changes ∂L/∂w: [2 -4] becomes [1 -1].", ("1", "-1"))]
+
+
+def test_a_hook_is_told_and_not_called_again():
+    w, loss, calls, handle = clipped()
+    loss.backward()
+    handle.remove()  # what it returned is known all the same
+    story = story_of(loss)
+    assert hooks_of(story) == CLIPPED
+    assert kinds(story)[-2:] == ["done", "hook"]
+    done = story.moments[-2]
+    assert (done.shows, done.sentence[-8:]) == (("2", "-4"), " [2 -4].")
+    tx.play(loss)
+    tx.make_dot(loss)
+    text = explanation(w)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(w.grad, [1.0, -1.0])
+    assert "∂L/∂w = [1 -2] + [1 -2] = [2 -4]\nA hook of w changes ∂L/∂w: [2 -4] becomes" in text
+    assert "finite differences: not comparable: a hook changed this gradient" in text
+
+
+def test_what_lies_behind_a_hook_cannot_be_compared_and_what_does_not_can():
+    w, b = leaf([1.0, -2.0], "w"), leaf([1.0, 1.0], "b")
+    h = tx.tanh(w)
+    h.register_hook(lambda g: g * 10.0)
+    loss = (h * b).sum()
+    loss.backward()
+    story = story_of(loss, {"h": h})
+    checks = {node.name: story.checks[node.id] for node in story.graph.tensors[:2]}
+    assert checks["w"].text == "not comparable: a hook changed a gradient on the way here"
+    assert checks["b"].verdict == "approximate"
+    assert hooks_of(story)[0][1] == "A hook of h changes ∂L/∂h: [1 1] becomes [10 10]."
+
+
+def test_a_hook_is_told_as_it_was_recorded():
+    _, loss, calls, _ = clipped()
+    with tx.record() as tape:
+        loss.backward()
+    assert hooks_of(tape.story()) == CLIPPED
+    assert [m.kind for m in tx.play(tape).steps][-3:] == ["done", "hook", "keep"]
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_hook_of_the_loss_itself(recorded):
+    x = leaf(3.0, "x")
+    loss = x * 2.0
+    loss.register_hook(lambda g: g * 0.5)
+    with tx.record() as tape:
+        loss.backward()
+    story = tape.story() if recorded else story_of(loss)
+    assert [(m.kind, m.shows) for m in story.moments[2:4]] == [("seed", ("1",)), ("hook", ("0.5",))]
+    assert next(node for node in story.graph.tensors if node.name == "x").gradient.low == 1.0
+    assert story.checks["t0"].verdict == "not comparable"
+
+
+def test_before_backward_a_hook_is_not_called_and_that_is_said():
+    w, loss, calls, _ = clipped()
+    story = story_of(loss)
+    says = "w has a hook, which only backward() calls: ∂L/∂w is shown as it arrives."
+    assert hooks_of(story) == [("t0", says, None)]
+    assert calls == []
+    assert story.graph.tensors[0].gradient.cells == ((2.0, -4.0),)
+    assert story.checks["t0"].verdict == "approximate"
+    assert says in explanation(w, of=loss)
+
+
+def test_a_hook_that_changes_no_number_is_no_moment():
+    w = leaf([1.0, -2.0], "w")
+    w.register_hook(lambda g: g.clip(-9, 9))
+    w.register_hook(lambda g: None)
+    loss = (w * w).sum()
+    loss.backward()
+    story = story_of(loss)
+    assert hooks_of(story) == []
+    assert story.checks["t0"].verdict == "approximate"
+
+
+def test_the_last_backward_is_the_one_whose_hooks_are_told():
+    _, loss, calls, handle = clipped()
+    loss.backward()
+    handle.remove()
+    loss.backward()
+    assert hooks_of(story_of(loss)) == []
+    assert len(calls) == 1
+
+
+def test_a_drawing_shows_a_gradient_before_and_after_its_hook():
+    _, loss, _, _ = clipped()
+    loss.backward()
+    source = tx.make_dot(loss).source
+    assert "before its hook" in source
+    node = tx.draw.snapshot(loss).tensors[0]
+    assert (node.arrived.cells, node.gradient.cells) == (((2.0, -4.0),), ((1.0, -1.0),))
+
+
 def test_no_gradient_is_wanted():
     story = story_of(tx.Tensor([1.0, 2.0]) * 2.0)
     assert kinds(story) == ["start"]  # nothing was recorded
@@ -338,6 +462,63 @@ def test_explain_says_what_the_letters_of_a_rule_are():
     assert "∂L/∂b = ḡ ⊙ x,  ḡ = ∂L/∂L,  x = a" in explanation(b)
 
 
+def test_a_formula_is_told_with_the_names_that_its_letters_stand_for():
+    w, y = leaf(2.0, "w"), leaf(5.0, "y")
+    loss = y * w  # whose op calls the first of them x and the second y
+    loss.backward()
+    assert (
+        story_of(loss).moments[1].sentence == "multiply computes x ⊙ y, with x = y, y = w: L = 10."
+    )
+    assert explanation(w).startswith("∂L/∂w, where L = x ⊙ y = 10, with x = y, y = w\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: leaf(2.0, "x") * leaf(3.0, "y"), "multiply computes x ⊙ y: L = 6."),
+        (lambda: leaf(2.0, "x") * 3.0, "multiply computes x ⊙ y, with y = 3: L = 6."),
+        (
+            lambda: leaf([[2.0]], "h") @ leaf([[3.0]], "v"),
+            "matmul computes A B, with A = h, B = v: L = [6].",
+        ),
+        (
+            lambda: tx.linear(leaf([[2.0]], "row"), leaf([[3.0]], "weight"), leaf([1.0], "c")),
+            "linear computes x W + b, with x = row, W = weight, b = c: L = [7].",
+        ),
+        (
+            lambda: tx.concatenate([leaf([1.0], "p"), leaf([2.0], "q")]),
+            "concatenate computes the arrays, end to end along axis 0: concatenate = [1 2].",
+        ),
+    ],
+)
+def test_letters_are_told_only_where_they_differ(make, says):
+    sentence = next(m.sentence for m in story_of(make()).moments if m.kind == "fwd")
+    assert sentence == says
+
+
+def test_the_rule_of_a_list_says_which_array_it_is():
+    joined = tx.concatenate([leaf([1.0], "p"), leaf([2.0], "q")])
+    sends = [m.sentence for m in story_of(joined.sum()).moments if m.kind == "vjp"][1:]
+    assert sends == [
+        "concatenate sends the part of ḡ that is array 0 to p: [1].",
+        "concatenate sends the part of ḡ that is array 1 to q: [1].",
+    ]
+
+
+def test_a_long_name_is_shortened_in_sentences():
+    name = "the_weight_of_" + 20 * "very_" + "long_name"
+    story = story_of(tx.exp(leaf(0.0, name)))
+    shown = "the_weight_of_very_…very_very_long_name"
+    assert "with x = the_weight_of_very_" in story.moments[1].sentence
+    assert all(len(m.sentence) < 150 for m in story.moments)
+    assert name not in " ".join(m.sentence for m in story.moments) + explanation_of(story)
+    assert shown[:19] in story.moments[0].sentence
+
+
+def explanation_of(story):
+    return "\n".join(lines_about(story, "t0"))
+
+
 def test_a_constant_is_told_by_its_number():
     a = leaf(2.0, "a")
     loss = a * 5.0
@@ -352,7 +533,27 @@ def test_explain_after_a_second_backward():
     loss.backward()
     text = explanation(a)
     assert "∂L/∂a = 5" in text
-    assert ".grad holds 10: backward was called more than once" in text
+    assert ".grad holds something else than this walk's gradient: 10" in text
+
+
+def test_explain_after_clipping_claims_no_second_backward():
+    a = leaf([3.0, 4.0], "a")
+    loss = (a * a).sum()  # 2 a
+    loss.backward()
+    a.grad /= 10.0
+    text = explanation(a)
+    assert ".grad holds something else than this walk's gradient: [0.6 0.8]" in text
+    assert "more than once" not in text + tx.play(loss).html
+
+
+def test_what_is_not_finite_is_spelled_one_way():
+    x = leaf([0.0, 4.0], "x")
+    with np.errstate(all="ignore"):
+        loss = (tx.sqrt(x) * np.array([np.nan, 1.0])).sum()
+        loss.backward()
+        text = explanation(x) + " ".join(m.sentence for m in story_of(loss).moments)
+    assert "NaN" in text
+    assert not re.search(r"\b(nan|inf)\b", text)
 
 
 def test_explain_what_is_in_between_and_the_loss_itself():
@@ -441,6 +642,7 @@ def test_every_op_can_be_explained_and_played(case):
         (np.zeros((0, 3)), "[]"),
         (1000.0, "1000"),
         (123456.0, "1.23e+05"),
+        (np.array([np.nan, 2.0] * 20), "(40,), from 2 to 2, 20 NaN"),
     ],
 )
 def test_arrays_as_text(array, text):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from .op import Op
 from .value import (
+    HOOKED,
     KEEPS_GRAD,
     SEED,
     WALKED,
@@ -31,6 +32,7 @@ from .value import (
 )
 
 V = TypeVar("V", bound=Value)
+Hooks = Callable[[Value, Value, Any], Any]  # the root, a value, its gradient: another gradient
 NO_AXES: tuple[int, ...] = ()
 NOTHING: Any = ()  # what a leaf sends
 FIRST_AXIS = (0,)
@@ -76,18 +78,24 @@ def order(*roots: Value) -> list[Any]:
     return list(map(found.__getitem__, sorted(found, reverse=True)))
 
 
-def steps(root: Value, gradient: Any, targets: Sequence[Value] | None = None) -> Iterator[Step]:
+def steps(
+    root: Value,
+    gradient: Any,
+    targets: Sequence[Value] | None = None,
+    hooks: Hooks | None = None,
+) -> Iterator[Step]:
     """Walk backward from `root`, whose gradient is given, and yield a Step per value.
 
     Gradients are arrays if `gradient` is one; if it is a Value, the rules are read with Values and
     the gradients can be differentiated again. With `targets`, only what leads to them is computed.
+    `hooks` stands in for calling those that were registered: a drawing must not call them again.
     Each value's terms are added in a fixed order, so that a result is reproducible to the last bit.
     """
-    return map(Step._make, _walk(root, gradient, targets))
+    return map(Step._make, _walk(root, gradient, targets, hooks or _hooked))
 
 
 def _walk(
-    root: Value, gradient: Any, targets: Sequence[Value] | None = None
+    root: Value, gradient: Any, targets: Sequence[Value] | None, hooks: Hooks
 ) -> Iterator[tuple[Any, Any, list[Sent]]]:
     """The steps as plain tuples: making a Step takes as long as adding a small array."""
     values = order(root)
@@ -99,8 +107,8 @@ def _walk(
         g = take(value.number, None)
         if g is None:
             continue
-        if value._notes:
-            g = _hooked(value, g)
+        if value._notes is not None:
+            g = hooks(root, value, g)
         op = value.op
         if op is None:
             yield value, g, NOTHING
@@ -129,16 +137,36 @@ def _walk(
         yield value, g, sent
 
 
-def _told(walk: Iterator[Step], listeners: tuple[Listener, ...]) -> Iterator[Step]:
+def _told(
+    walk: Iterator[tuple[Any, Any, list[Sent]]], listeners: tuple[Listener, ...]
+) -> Iterator[tuple[Any, Any, list[Sent]]]:
     """The walk, of which those who listen are told."""
-    for step in walk:
+    for taken in walk:
         for listener in listeners:
-            listener.walked(step)
-        yield step
+            listener.walked(Step._make(taken))
+        yield taken
 
 
-def _hooked(value: Value, g: Any) -> Any:
-    """The gradient as the value's hooks leave it."""
+def _hooked(root: Value, value: Value, g: Any) -> Any:
+    """The gradient as the value's hooks leave it; those who listen are told of another."""
+    after = _answered(value, g)
+    if after is not g:
+        for listener in _listeners():
+            listener.hooked(value, g, after)
+    return after
+
+
+def _noted(root: Value, value: Value, g: Any) -> Any:
+    """The same, noted at the root for those who draw the walk."""
+    after = _hooked(root, value, g)
+    if after is not g:
+        answers = (root._notes or {}).get(HOOKED, {})
+        root._note(HOOKED, answers | {value.number: after})
+    return after
+
+
+def _answered(value: Value, g: Any) -> Any:
+    """What the value's hooks return, the next given what the one before left."""
     dtype, kind = value._array.dtype, type(value)
     for hook in [what for key, what in (value._notes or {}).items() if key >= 0]:
         seen = g
@@ -279,8 +307,11 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
         If `gradient` does not have the shape of `root`.
     """
     seed = _seed(root, gradient, "backward")
+    if root._notes is not None:
+        root._notes.pop(HOOKED, None)
     listeners = _listeners()
-    for value, g, _ in _told(steps(root, seed), listeners) if listeners else _walk(root, seed):
+    walk = _walk(root, seed, None, _noted)
+    for value, g, _ in _told(walk, listeners) if listeners else walk:
         if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
             before = value._grad
             value._grad = g if before is None else before + g
@@ -339,7 +370,7 @@ def grad(
     with enable_grad() if create_graph else no_grad():
         if create_graph:
             seed = _as_value(seed, gradient, kind)
-        walk = _told(steps(output, seed, targets), listeners)
+        walk = _told(_walk(output, seed, targets, _hooked), listeners)
         found = {value.number: g for value, g, _ in walk if value.number in numbers}
     results: list[Any] = []
     for k, target in enumerate(targets):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "train")
-    options = parser.parse_args(words)
+    options = parser.parse_args(_with_values(words))
     try:
         options.run(options)
     except FAILURES as error:
@@ -53,6 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("tinygrad-xent: stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _with_values(words: Sequence[str]) -> list[str]:
+    """The words, with values such as -2,1, which look like options, joined to the options' own."""
+    joined: list[str] = []
+    for word in words:
+        if joined and re.fullmatch("--[a-z-]+", joined[-1]) and re.match(r"-(\d|\.|inf)", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _parser() -> Parser:

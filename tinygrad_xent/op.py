@@ -112,7 +112,8 @@ class Op:
     def formula(self, i: int | None = None) -> str:
         """The formula of the rule for input number i, or of `forward`."""
         function: Any = type(self).forward if i is None else self.rules[0 if self.variadic else i]
-        return re.sub(r"\{(\w+)\}", lambda m: str(getattr(self, m[1], m[0])), function.formula)
+        text = function.formula if i is None else function.formula.replace("{i}", str(i))
+        return re.sub(r"\{(\w+)\}", lambda m: str(getattr(self, m[1], m[0])), text)
 
 
 def not_differentiable(what: str) -> Rule:

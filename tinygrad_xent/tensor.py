@@ -208,7 +208,8 @@ class Tensor(Value):
         What it returns takes the gradient's place, here and in all that follows from it; None
         leaves it. It is given an array that cannot be written into, and where gradients are
         recorded (``create_graph=True``) a Tensor. Hooks are called in the order in which they were
-        registered, in every walk: of ``backward()``, of ``tx.grad`` and of a drawing.
+        registered, in every walk of ``backward()`` and of ``tx.grad``. A drawing, a player or an
+        explanation calls none: it shows what they returned in ``backward()``.
 
         Raises
         ------

@@ -28,7 +28,7 @@ Hook = Callable[[Any], Any]
 # records what the user may write into. Everything in between uses the raw array, at no cost.
 NOBODY, GRAPH, USER = range(3)
 
-KEEPS_GRAD, WALKED, SEED = -1, -2, -3  # beside the hooks' numbers, which count from 0
+KEEPS_GRAD, WALKED, SEED, HOOKED = -1, -2, -3, -4  # beside the hooks' numbers, which count from 0
 
 _numbers = itertools.count()
 last_walk = [0]  # the number at which backward() last began, anywhere
@@ -51,8 +51,9 @@ class Value:
     # recorded: (y, *inputs) as arrays, as they were when the op ran: what its rules are given.
     # number: counts creations, so that inputs have smaller numbers than what is made of them.
     # _grad_is_ours: set and read only where there is a gradient.
-    # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, and WALKED: the number at
-    # which backward() last began here.
+    # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, and what the last backward()
+    # from here left for those who draw it: WALKED, the number at which it began, SEED, what it
+    # began with, and HOOKED, what hooks returned in it, by the numbers of their values.
     # _call: set only on what a Module returned: (the number at which the call began, a weak
     # reference to the Module, what stood here before). The call made the numbers in between.
     __slots__ = (
@@ -164,6 +165,9 @@ class Listener:
 
     def walked(self, step: Any) -> None:
         """Hear of a `Step` of backward() or grad()."""
+
+    def hooked(self, value: Value, before: Any, after: Any) -> None:
+        """Hear that a hook of `value` gave another gradient; the Step comes after that."""
 
     def kept(self, value: Value, before: Array | None) -> None:
         """Hear that backward() set ``value.grad``, or added to what it held before."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import graphviz
 
+from ..files import replacing
 from . import dot
 from .builtin import builtin_svg, is_tangled
 from .engines import VARIABLE, LayoutError, layout
@@ -122,7 +123,8 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         An html file is a page with the picture, which needs no other file; a json file is
         `Graph.to_json`, all of the graph, whatever of it is drawn; dot and gv are the source. The
         file is complete or, if anything fails, as it was before. Without a filename it is the
-        source that is written, as by ``graphviz.Digraph.save``.
+        source that is written, as by ``graphviz.Digraph.save``. The folder must be there, unless it
+        is given as `directory`, which is made, as graphviz does.
 
         Returns
         -------
@@ -133,9 +135,13 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
         ------
         ValueError
             If the suffix is none of these, or a .json is asked of what `make_dot` did not draw.
+        FileNotFoundError
+            If there is no such folder.
         LayoutError
             If no layout engine can make the picture; for SVG there is always one.
         """
+        if directory is not None:
+            Path(directory).mkdir(parents=True, exist_ok=True)
         suffix = Path(filename or self.filename).suffix.lower()
         if suffix not in PICTURES + TEXTS + SOURCES:
             known = ", ".join(PICTURES + TEXTS + SOURCES)
@@ -190,6 +196,8 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
     ) -> str:
         """Write the source and, beside it, the picture: as ``graphviz.Digraph.render``.
 
+        As there, folders that are missing are made.
+
         Returns
         -------
         str
@@ -199,6 +207,9 @@ class DotGraph(graphviz.Digraph):  # type: ignore[misc]
             format = format or Path(outfile).suffix[1:]
             filename = filename or Path(outfile).with_suffix(".gv")
         kind = (format or self.format or "svg").lower()
+        at = Path(self.directory if directory is None else directory)
+        for file in (filename or self.filename, outfile or ""):
+            (at / file).parent.mkdir(parents=True, exist_ok=True)
         source = self._save_source(filename, directory, skip_existing=False)
         target = Path(self.directory, outfile) if outfile else Path(f"{source}.{kind}")
         if raise_if_result_exists and target.exists():
@@ -260,11 +271,6 @@ def _title(graph: Graph) -> str:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there at once: nobody sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    """Write a file at once: nobody sees half of it."""
+    with replacing(path) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

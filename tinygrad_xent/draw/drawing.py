@@ -10,6 +10,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from .fit import fitting
+from .names import checked_names
 from .snapshot import snapshot
 from .style import Options
 from .theme import theme_named
@@ -92,7 +93,7 @@ def make_dot(
     Raises
     ------
     TypeError
-        If `var` or a value of `params` is not a Tensor.
+        If `var` or a value of `params` is not a Tensor, or `names` are no mapping from text.
     ValueError
         If an option is not one of those listed, or the graph is too large.
     ImportError
@@ -155,5 +156,9 @@ def _all_names(
     params: Mapping[str, Tensor] | None, names: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Both in one; what `params` says goes before."""
-    checked = {name: _checked(p, f"params[{name!r}]") for name, p in (params or {}).items()}
-    return {name: value for name, value in (names or {}).items() if name not in checked} | checked
+    checked = {
+        name: _checked(p, f"params[{name!r}]")
+        for name, p in checked_names(params, "make_dot: params").items()
+    }
+    more = checked_names(names, "make_dot: names")
+    return {name: value for name, value in more.items() if name not in checked} | checked

@@ -46,8 +46,9 @@ def compare_xent(
 
     Raises
     ------
-    ValueError
-        If there are more classes or rows, or `cross_entropy` refuses the arguments.
+    TypeError, ValueError
+        If `logits` or `target` are not numbers, there are more classes or rows, or `cross_entropy`
+        refuses them.
 
     Examples
     --------
@@ -56,10 +57,15 @@ def compare_xent(
     >>> player.steps[-1].sentence
     '∂L/∂z is complete, both terms are in: [0.671 -0.753 0.0822].'
     """
-    z, p = np.atleast_2d(_plain(logits)), np.asarray(_plain(target))
+    z, p = np.atleast_2d(_plain(logits, "logits")), _plain(target, "target")
     if z.ndim != 2 or not 2 <= z.shape[1] <= 10 or not 1 <= len(z) <= 8:
         raise ValueError(
             f"compare_xent: logits of shape {z.shape}; wanted 2 to 10 classes and 1 to 8 rows"
+        )
+    if p.dtype.kind == "f" and p.size != z.size:
+        raise ValueError(
+            f"compare_xent: target is {target!r:.60}; wanted a class index per row, or "
+            f"probabilities of shape {z.shape}"
         )
     p = p.reshape(z.shape if p.dtype.kind == "f" else -1)
     given = [("the given logits", z, p)]
@@ -71,11 +77,16 @@ def compare_xent(
     return Player(html_page, shown[1].story.moments, shown[1].svg, 900)
 
 
-def _plain(x: Any) -> Any:
-    if isinstance(x, Value):
-        return x._array
-    array = np.asarray(x)
-    return array.astype(np.float64) if array.dtype == object else array
+def _plain(x: Any, what: str) -> Array:
+    try:
+        array = x._array if isinstance(x, Value) else np.asarray(x)
+        if array.dtype == object:
+            array = np.array([float(e) for e in array.flat]).reshape(array.shape)
+        if array.dtype.kind in "iuf":
+            return array
+    except (TypeError, ValueError):  # None; rows of several lengths
+        pass
+    raise TypeError(f"compare_xent: {what} is {x!r:.60}; wanted numbers")
 
 
 def _same(a: Array, b: Array) -> bool:

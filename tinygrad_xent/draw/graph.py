@@ -32,6 +32,8 @@ class TensorNode:
         Of the root with respect to this, from the engine's own walk; None if it was not computed.
     kept
         What stands in ``.grad`` if that is something else: after a second backward, it is the sum.
+    arrived
+        The gradient before a hook changed it; None if none did.
     """
 
     id: str
@@ -42,6 +44,7 @@ class TensorNode:
     needs_grad: bool
     gradient: Summary | None
     kept: Summary | None
+    arrived: Summary | None = None
 
 
 @dataclass(frozen=True)

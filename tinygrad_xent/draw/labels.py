@@ -82,7 +82,7 @@ def _width(text: str) -> str:
 
 
 def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
-    """Not needed, not computed (which is not 0), or the gradient; and ``.grad`` if that differs."""
+    """Not needed, not computed (which is not 0), or the gradient, and what differs from it."""
     what = f"∂L/∂{shorten(node.name, NAME_CHARS)}"
     if not node.needs_grad:
         return [(what, _text("not needed", options.theme.faint))]
@@ -90,6 +90,8 @@ def _gradient_rows(node: TensorNode, options: Options) -> list[tuple[str, str]]:
     if node.gradient:
         room = options.room.get(f"{node.id}-grad", ())
         rows = [(what, _summary(node.gradient, options.grads, options, room))]
+    if node.arrived and not options.handles:  # of which a page tells when it happens
+        rows.insert(0, ("before its hook", _summary(node.arrived, options.grads, options)))
     if node.kept:
         rows.append((".grad holds", _summary(node.kept, options.grads, options)))
     return rows
@@ -239,10 +241,8 @@ def _heat(x: float, largest: float, theme: Theme) -> str:
 
 
 def _cell_text(x: float, options: Options) -> str:
-    if math.isfinite(x):
-        return number(x, options.precision)
-    name = "NaN" if math.isnan(x) else "Inf" if x > 0 else "-Inf"
-    return f"<B>{_text(name, options.theme.paper)}</B>"
+    text = number(x, options.precision)
+    return text if math.isfinite(x) else f"<B>{_text(text, options.theme.paper)}</B>"
 
 
 def _text(text: str, color: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from ..backprop import _fit, order, steps
 from ..op import apply
 from ..value import Array, Value, enable_grad
+from .style import number
 
 # Larger arrays are not taken apart: nobody reads a Jacobian of more numbers.
 MOST_ELEMENTS = 64
@@ -111,12 +112,20 @@ def _needs(value: Value, i: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
 class Check:
     """A gradient beside finite differences: ``exact``, ``approximate`` or ``different``.
 
-    ``not comparable`` at a kink, and where a number is not finite.
+    ``not comparable`` at a kink, where a number is not finite, and behind a hook.
     """
 
     verdict: str
     largest: float  # difference
     compared: int  # elements
+    why_not: str = "a kink, or a number that is not finite"
+
+    @property
+    def text(self) -> str:
+        """The verdict in words."""
+        if self.verdict == "not comparable":
+            return f"not comparable: {self.why_not}"
+        return f"{self.verdict}, largest difference {number(self.largest, 2)}"
 
 
 def check_leaf(root: Value, leaf: Value, gradient: Array, seed: Array) -> Check:

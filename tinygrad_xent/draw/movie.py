@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from ..value import Array, no_grad
 from .player import drawing
 from .snapshot import Graph
 from .stage import filled, slim
-from .story import Story, shows, widest
+from .story import Story
 from .style import number
 from .tape import story_of
+from .words import shows, widest
 
 # Okabe and Ito's colours for classes: of the region, and of a point in it.
 CLASSES = (
@@ -60,7 +62,11 @@ class Movie:
     def __init__(self, model: Any, x: Any, label: int, *, data: Any = None, every: int = 1) -> None:
         if every < 1:
             raise ValueError(f"Movie: every={every}; wanted 1 or more")
-        self.model, self.label, self.every = model, int(label), every
+        try:
+            self.label = operator.index(label)
+        except TypeError:
+            raise TypeError(f"Movie: label={label!r}; wanted a class index") from None
+        self.model, self.every = model, every
         self.x = np.array(x)[None]
         self.frames: list[dict[str, Any]] = []
         self.keys: list[str] = []
@@ -78,6 +84,10 @@ class Movie:
         x = Tensor(self.x, name="x")
         logits = self.model(x)
         logits.name = "z"
+        if not 0 <= self.label < logits.shape[-1]:
+            raise ValueError(
+                f"Movie: label={self.label}; the model has classes 0 to {logits.shape[-1] - 1}"
+            )
         loss = ops.cross_entropy(logits, Tensor(np.array([self.label]), name="y"))
         story = story_of(loss, dict(self.model.named_parameters()), check=False)
         if self._story is None:
@@ -103,13 +113,17 @@ class Movie:
         ------
         ValueError
             If no frame was taken, or the suffix is not .html.
+        FileNotFoundError
+            If there is no such folder.
         """
-        from .dotgraph import _replace
+        from ..files import replacing
 
         target = Path(path)
         if target.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"save: {str(path)!r} has the suffix {target.suffix!r}; wanted .html")
-        _replace(target, self.html(title).encode())
+        content = self.html(title).encode()
+        with replacing(target) as temporary:
+            temporary.write_bytes(content)
         return str(target)
 
     def html(self, title: str = "Training") -> str:
@@ -126,7 +140,8 @@ class Movie:
         }
         caption = "one example, forward and back: its values and gradients"
         svg = slim(drawing(self._story, room=room), "m-")
-        return filled("movie.html", title, ["base.js", "movie.js"], data, svg=svg, caption=caption)
+        code = ["base.js", "movie.js"]
+        return filled("movie.html", title, code, ["movie.css"], data, svg=svg, caption=caption)
 
 
 def _keys(graph: Graph) -> list[str]:

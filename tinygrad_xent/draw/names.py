@@ -9,6 +9,26 @@ from typing import Any
 from ..value import Value
 
 
+def checked_names(names: Any, what: str) -> Mapping[str, Any]:
+    """Names as they were given, if they are a mapping from text; nothing if there are none.
+
+    Raises
+    ------
+    TypeError
+        If not; `what` they are stands before it.
+    """
+    if names is None:
+        return {}
+    if not isinstance(names, Mapping):
+        raise TypeError(
+            f"{what} is a {type(names).__name__}; wanted a mapping from names, such as locals()"
+        )
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{what} has the key {name!r}; wanted a name, which is a str")
+    return names
+
+
 def name_all(
     values: list[Value], given: Mapping[str, Any], paths: Mapping[int, str]
 ) -> dict[int, str]:

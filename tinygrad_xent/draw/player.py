@@ -12,9 +12,10 @@ from typing import Any
 
 from ..tensor import Tensor
 from .stage import Scene, Shown, page
-from .story import Moment, Story, widest
+from .story import Moment, Story
 from .style import Options, visible
 from .tape import Tape, story_of
+from .words import widest
 
 
 class Player:
@@ -38,13 +39,16 @@ class Player:
         ------
         ValueError
             If the suffix is not .html.
+        FileNotFoundError
+            If there is no such folder.
         """
-        from .dotgraph import _replace
+        from ..files import replacing
 
         target = Path(path)
         if target.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"save: {str(path)!r} has the suffix {target.suffix!r}; wanted .html")
-        _replace(target, self.html.encode())
+        with replacing(target) as temporary:
+            temporary.write_bytes(self.html.encode())
         return str(target)
 
     def show(self) -> str:

@@ -14,10 +14,10 @@ import numpy as np
 
 from ..backprop import order, steps
 from ..op import Op
-from ..value import SEED, Array, Value
+from ..value import HOOKED, SEED, WALKED, Array, Value
 from .graph import ConstantNode, Edge, Graph, ModuleNode, OpNode, Role, SavedArray, TensorNode
 from .modules import Calls
-from .names import name_all
+from .names import checked_names, name_all
 from .summary import Summary, summarize
 from .walk import Walk
 
@@ -54,18 +54,32 @@ def snapshot(var: Value, names: Mapping[str, Any] | None = None, walk: Walk | No
     >>> [(edge.source, edge.op, edge.argument, edge.rule) for edge in graph.edges]
     [('t0', 'o0', 'x', 'ḡ ⊙ y'), ('t0', 'o0', 'y', 'ḡ ⊙ x')]
     """
+    names = checked_names(names, "names")
     values = order(var)[::-1]
-    calls = Calls(values, names or {})
-    called = name_all(values, names or {}, calls.tensor_paths)
+    calls = Calls(values, names)
+    called = name_all(values, names, calls.tensor_paths)
     return _Drawn(values, called, walk or _walk_if_any(var, values), calls).graph()
 
 
-def walk_from(root: Value, seed: Any) -> Walk:
-    """The engine's walk from `root`, whose gradient is given; no ``.grad`` is touched."""
-    walk = Walk()
+def walk_from(root: Value, seed: Any, again: bool = True) -> Walk:
+    """The engine's walk from `root`, whose gradient is given; no ``.grad`` is touched.
+
+    No hook is called: where it is the last ``backward()`` from there `again`, what hooks returned
+    in that one takes the gradient's place; where there was none, values with hooks are noted.
+    """
+    walk, notes = Walk(), root._notes or {}
+    answers: dict[int, Any] | None = notes.get(HOOKED, {}) if again and WALKED in notes else None
+
+    def answered(root: Value, value: Value, g: Any) -> Any:
+        if answers is None and any(key >= 0 for key in value._notes or ()):
+            walk.uncalled.add(value.number)
+        after = (answers or {}).get(value.number, g)
+        walk.hooked(value, g, after)
+        return after
+
     # What overflowed warned in backward; here it is drawn.
     with np.errstate(all="ignore"):
-        for step in steps(root, seed):
+        for step in steps(root, seed, hooks=answered):
             walk.add(step)
     return walk
 
@@ -92,7 +106,8 @@ class _Drawn:
     def __init__(
         self, values: list[Value], called: dict[int, str], walk: Walk, calls: Calls
     ) -> None:
-        self.values, self.called, self.flow, self.calls = values, called, walk.flows, calls
+        self.values, self.called, self.calls = values, called, calls
+        self.flow, self.arrived = walk.flows, walk.arrived
         self.ids = {value.number: f"t{k}" for k, value in enumerate(values)}
         self.used: dict[int, Array] = {}  # each leaf as the first op that took it saw it
         self.users: dict[int, list[tuple[int, ...]]] = {}  # and the calls in which it was used
@@ -188,6 +203,7 @@ class _Drawn:
             now=summarize(value._array) if _changed(used, value._array) else None,
             needs_grad=value._needs_grad,
             gradient=flow.gradient if flow else None,
+            arrived=self.arrived.get(value.number),
             kept=None if flow and repr(kept) == repr(flow.gradient) else kept,  # NaN too
         )
 

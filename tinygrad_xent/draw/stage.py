@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from .boxes import decimal
 from .snapshot import Graph, TensorNode
 from .stages import stages
-from .story import Story, edge_id, literal, readable
-from .style import html, number, size
+from .story import Story, edge_id, kept_text
+from .style import html, size
 from .summary import Summary
+from .words import literal, readable
 
 
 class Shown(NamedTuple):
@@ -54,22 +55,30 @@ def page(title: str, scenes: Sequence[Scene], top: str = "", script: str = "") -
     top
         HTML above the drawings.
     script
-        The asset with what that runs.
+        The asset with what that runs, which has a style sheet beside it.
     """
     code = ["base.js", "player.js", *([script] if script else []), "start.js"]
     panes = "".join(_panes(k, scene) for k, scene in enumerate(scenes))
     data = [_scene(scene) for scene in scenes]
-    return filled("player.html", title, code, data, top=top, panes=panes)
+    styles = [script.replace(".js", ".css")] if script else []
+    return filled("player.html", title, code, styles, data, top=top, panes=panes)
 
 
-def filled(template: str, title: str, scripts: Sequence[str], data: Any, **parts: str) -> str:
+def filled(
+    template: str,
+    title: str,
+    scripts: Sequence[str],
+    styles: Sequence[str],
+    data: Any,
+    **parts: str,
+) -> str:
     """A template with everything in it; its policy allows these very scripts and nothing else."""
     code = "".join(map(_asset, scripts))
     digest = base64.b64encode(hashlib.sha256(f"\n{code}".encode()).digest()).decode()
     parts |= {
         "title": html(title),
         "hash": f"sha256-{digest}",
-        "css": _asset("player.css"),
+        "css": "".join(map(_asset, ("player.css", *styles, "print.css"))),
         "data": as_json(data),
         "script": code,
     }
@@ -152,13 +161,15 @@ def _tensor(node: TensorNode, story: Story, by: str | None, uses: list[str]) -> 
         "need": node.needs_grad,
         "by": by,
         "uses": uses,
-        "kept": literal(node.kept) if node.kept else None,
-        "check": (check.verdict, number(check.largest, 2)) if check else None,
+        "kept": kept_text(node.kept) if node.kept else None,
+        "check": (check.verdict, check.text) if check else None,
     }
     found |= _array("v", node.value)
+    if node.arrived is not None:
+        found |= _array("h", node.arrived)
     if node.gradient is not None:
         found |= _array("g", node.gradient)
-    return found
+    return {key: what for key, what in found.items() if what is not None}
 
 
 def _array(key: str, x: Summary) -> dict[str, Any]:
@@ -178,7 +189,9 @@ def _plain_number(x: Any) -> Any:
         return int(x)  # a bool too
     if math.isnan(x):
         return "NaN"
-    return float(f"{x:.5g}") if math.isfinite(x) else "Infinity" if x > 0 else "-Infinity"
+    if math.isinf(x):
+        return "Infinity" if x > 0 else "-Infinity"
+    return int(x) if x == int(x) and abs(x) < 1e5 else float(f"{x:.5g}")  # 0 is shorter than 0.0
 
 
 def _edges(graph: Graph, story: Story) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +9,10 @@ from ..backprop import last_root, order
 from ..value import Value
 from .local import Local
 from .snapshot import Edge, Graph, TensorNode
-from .story import Story, edge_id, gradient_name, literal
+from .story import Story, edge_id, kept_text
 from .style import number, shape
 from .tape import story_of
+from .words import called, gradient_name, letters, literal, meant, with_letters
 
 Stage = tuple[str, str]  # what it is, and the formula or numbers
 TERMS = 6  # of a sum are written out
@@ -24,8 +24,12 @@ def stages(graph: Graph, edge: Edge, local: Local | None) -> list[Stage]:
     x = nodes[edge.source]
     y = next(nodes[op.result] for op in graph.ops if op.id == edge.op)
     rule, to = edge.rule or "", gradient_name(x)
-    meant = "".join(f",  {symbol} = {name}" for symbol, name in _symbols(graph, edge, y, nodes))
-    found = [("symbols", f"{to} = {rule},  ḡ = {gradient_name(y)}{meant}")]
+    symbols = letters(graph, edge.op)
+    symbols["out" if any(e.op == edge.op and e.argument == "y" for e in graph.edges) else "y"] = (
+        called(y)
+    )
+    said = "".join(f",  {symbol} = {name}" for symbol, name in meant(rule, symbols))
+    found = [("symbols", f"{to} = {rule},  ḡ = {gradient_name(y)}{said}")]
     if edge.term is None or y.gradient is None:
         return found
     g = literal(y.gradient)
@@ -39,23 +43,6 @@ def stages(graph: Graph, edge: Edge, local: Local | None) -> list[Stage]:
         found.append(("stretched axes summed", f"Σ over axis {axes}, back to {x.value.shape}"))
     found.append(("result", f"{to} = {literal(edge.term)}"))
     return found
-
-
-def _symbols(
-    graph: Graph, edge: Edge, y: TensorNode, nodes: Mapping[str, TensorNode]
-) -> list[Stage]:
-    """What the letters of a rule stand for: the op's operands, and y or out, its result."""
-    constants = {node.id: literal(node.value) for node in graph.constants}
-    letters = {
-        e.argument: nodes[e.source].name if e.source in nodes else constants[e.source]
-        for e in graph.edges
-        if e.op == edge.op
-    }
-    letters |= {a.upper(): name for a, name in letters.items() if len(a) == 1}  # matrices
-    result = "out" if "y" in letters else "y"
-    letters.setdefault(result, y.name)
-    words = re.findall(r"[A-Za-z]+", edge.rule or "")
-    return [(a, letters[a]) for a in dict.fromkeys(words) if a in letters and letters[a] != a]
 
 
 def _local(edge: Edge, y: TensorNode, local: Local | None, to: str) -> str:
@@ -129,7 +116,7 @@ def explain(value: Value, of: Value | None = None, names: Mapping[str, Any] | No
     >>> y = x * x
     >>> y.backward()
     >>> tx.explain(x)
-    ∂L/∂x, where L = x ⊙ y = 9
+    ∂L/∂x, where L = x ⊙ y = 9, with y = x
     x = 3
     1. from multiply, for its x:
        symbols                  ∂L/∂x = ḡ ⊙ y,  ḡ = ∂L/∂L,  y = x
@@ -175,9 +162,10 @@ def lines_about(story: Story, id: str) -> list[str]:
     root = graph.root
     made = next((op for op in graph.ops if op.result == root.id), None)
     formula = f"{made.formula} = " if made else ""
-    lines = [f"{to}, where {root.name} = {formula}{literal(root.value)}"]
+    whose = with_letters(made.formula, letters(graph, made.id)) if made else ""
+    lines = [f"{to}, where {called(root)} = {formula}{literal(root.value)}{whose}"]
     if node.id != root.id:
-        lines.append(f"{node.name} = {literal(node.value)}")
+        lines.append(f"{called(node)} = {literal(node.value)}")
     edges = [edge for edge in graph.edges if edge.source == id and edge.term is not None]
     names = {op.id: op.name for op in graph.ops}
     for k, edge in enumerate(edges, 1):
@@ -187,15 +175,14 @@ def lines_about(story: Story, id: str) -> list[str]:
         lines += [f"   {what:<{width}}  {text}" for what, text in found]
     if node.gradient is not None and len(edges) > 1:
         terms = [literal(edge.term) for edge in edges if edge.term]
-        lines.append(f"{to} = {' + '.join(terms)} = {literal(node.gradient)}")
+        lines.append(f"{to} = {' + '.join(terms)} = {literal(node.arrived or node.gradient)}")
     if node.gradient is not None and not edges:
-        lines.append(f"{to} = {literal(node.gradient)}: the walk begins here")
+        lines.append(f"{to} = {literal(node.arrived or node.gradient)}: the walk begins here")
+    lines += [
+        moment.sentence for moment in story.moments if (moment.kind, moment.at) == ("hook", id)
+    ]
     if node.kept is not None:
-        lines.append(f".grad holds {literal(node.kept)}: backward was called more than once")
-    check = story.checks.get(id)
-    if check:
-        text = f"{check.verdict}, largest difference {number(check.largest, 2)}"
-        if check.verdict == "not comparable":
-            text = "a kink, or a number that is not finite"
-        lines.append(f"finite differences: {text}")
+        lines.append(kept_text(node.kept))
+    if check := story.checks.get(id):
+        lines.append(f"finite differences: {check.text}")
     return lines

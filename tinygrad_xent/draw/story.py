@@ -7,20 +7,28 @@ here, once, for the page, the terminal and those who listen to a screen reader.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backprop import order
 from ..value import Value
-from .labels import NAME_CHARS
 from .local import Check, Local, local_derivative
 from .snapshot import Edge, Graph, TensorNode, snapshot
-from .style import number, shape, shorten, size
+from .style import size
 from .summary import Summary
 from .walk import Sent, Walk
-
-PRECISION = 3
+from .words import (
+    brief,
+    called,
+    gradient_name,
+    letters,
+    listed,
+    literal,
+    readable,
+    shows,
+    with_letters,
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,8 @@ class Moment:
     kind
         ``start``; forward ``fwd`` and ``save``; backward ``seed``, ``vjp`` (an op sends to one
         input), ``reduce`` (a broadcast is undone), ``acc`` (a sum grows), ``done`` (a gradient is
-        complete), ``keep`` (it is added to what ``.grad`` held); ``update`` by an optimizer.
+        complete), ``hook`` (a hook changed it), ``keep`` (it is added to what ``.grad`` held);
+        ``update`` by an optimizer.
     at
         The id of the node or edge in the drawing.
     group
@@ -140,14 +149,15 @@ class _Teller:
 
     def forward(self) -> Iterator[Moment]:
         """The leaves are there; then op after op."""
-        leaves = [node.name for node in self.graph.tensors if node.id not in self.made_by]
+        leaves = [called(node) for node in self.graph.tensors if node.id not in self.made_by]
         given = listed(leaves)
         yield Moment("start", "", 0, f"Given: {given}. A dash is what is not computed yet.")
         for op in self.graph.ops:
             self.group += 1
             y = self.tensors[op.result]
-            result = f"{y.name} = {brief(y.value)}"
-            yield Moment("fwd", op.id, self.group, f"{op.name} computes {op.formula}: {result}.")
+            formula = op.formula + with_letters(op.formula, letters(self.graph, op.id))
+            result = f"{called(y)} = {brief(y.value)}"
+            yield Moment("fwd", op.id, self.group, f"{op.name} computes {formula}: {result}.")
             if op.saved:
                 saved = listed([f"{readable(s.name)} ({size(s.nbytes)})" for s in op.saved])
                 text = f"{op.name} saves {saved} for the way back."
@@ -161,6 +171,7 @@ class _Teller:
             if node.id == self.graph.root.id:
                 self.group += 1
                 yield self.seed(node)
+            yield from self.hook(flow.number, node)
             op = self.made_by.get(node.id)
             if op is None or not flow.sent:
                 continue
@@ -172,11 +183,28 @@ class _Teller:
 
     def seed(self, root: TensorNode) -> Moment:
         """Where the walk begins."""
-        g = root.gradient
+        g = root.arrived or root.gradient
         assert g is not None
-        one = "1: it changes as much as itself" if not g.shape else literal(g)
-        text = f"The way back begins: ∂L/∂{root.name} = {one}."
+        one = "1: it changes as much as itself" if g.shape == () and g.low == 1 else literal(g)
+        text = f"The way back begins: {gradient_name(root)} = {one}."
         return Moment("seed", root.id, self.group, text, shows(g))
+
+    def hook(self, number: int, node: TensorNode) -> Iterator[Moment]:
+        """A gradient that its hook changed, or would have changed had this been backward()."""
+        if node.arrived is not None and node.gradient is not None:
+            self.group += 1
+            before, after = brief(node.arrived), brief(node.gradient)
+            text = (
+                f"A hook of {called(node)} changes {gradient_name(node)}: {before} becomes {after}."
+            )
+            yield Moment("hook", node.id, self.group, text, shows(node.gradient))
+        elif number in self.walk.uncalled:
+            self.group += 1
+            text = (
+                f"{called(node)} has a hook, which only backward() calls: {gradient_name(node)} is "
+                "shown as it arrives."
+            )
+            yield Moment("hook", node.id, self.group, text)
 
     def contribution(self, edge: Edge, sent: Sent, y: TensorNode) -> Iterator[Moment]:
         """One term: sent, summed where it had been broadcast, added to what is there."""
@@ -184,7 +212,7 @@ class _Teller:
         to = gradient_name(x)
         term = brief(sent.term)
         where = f" for its {edge.argument}" if self.terms[x.id] > 1 else ""
-        text = f"{op.name} sends {edge.rule} to {x.name}{where}"
+        text = f"{op.name} sends {edge.rule} to {called(x)}{where}"
         if not sent.summed:
             text += f": {term}"
         at, group = edge_id(edge), self.group
@@ -203,7 +231,7 @@ class _Teller:
     def kept(self, id: str, change: Change) -> Moment:
         """What ``.grad`` held, and holds now."""
         self.group += 1
-        name = self.tensors[id].name
+        name = called(self.tensors[id])
         if change.before is None:
             text = f"{name}.grad was empty and holds the gradient now: {brief(change.after)}."
         else:
@@ -218,7 +246,7 @@ class _Teller:
         self.group += 1
         assert change.before is not None
         text = (
-            f"{self.tensors[id].name} ← {change.rule}: from {brief(change.before)} to "
+            f"{called(self.tensors[id])} ← {change.rule}: from {brief(change.before)} to "
             f"{brief(change.after)}."
         )
         return Moment("update", id, self.group, text, shows(change.after))
@@ -227,63 +255,12 @@ class _Teller:
 def _reduced(edge: Edge, sent: Sent, x: TensorNode, term: str) -> str:
     axes = ", ".join(map(str, sent.summed))
     return (
-        f"{x.name} of shape {x.value.shape} had been stretched to {sent.raw} by broadcasting: what "
-        f"came back is summed over {'axis' if len(sent.summed) == 1 else 'axes'} {axes}: {term}."
+        f"{called(x)} of shape {x.value.shape} had been stretched to {sent.raw} by broadcasting: "
+        f"what came back is summed over {'axis' if len(sent.summed) == 1 else 'axes'} {axes}: "
+        f"{term}."
     )
 
 
-def gradient_name(node: TensorNode) -> str:
-    """∂L/∂x, as the drawing calls it; a name of several words in one piece, as formulas need it."""
-    return f"∂L/∂{shorten('_'.join(node.name.split()), NAME_CHARS)}"
-
-
-def readable(name: str) -> str:
-    """The name of an attribute as mathematics: ``q_minus_p`` is q - p."""
-    return name.replace("_minus_", " - ")
-
-
-def listed(parts: list[str]) -> str:
-    """A, b and c."""
-    if len(parts) < 2:
-        return "".join(parts) or "nothing"
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def literal(x: Summary) -> str:
-    """The array as text: ``[0.67 -0.75; 0.1 0.2]``, or where its elements lie."""
-    if x.cells is None:
-        low, high = (number(e, PRECISION) if e is not None else "?" for e in (x.low, x.high))
-        return f"{shape(x.shape)}, from {low} to {high}{_flaws(x)}"
-    rows = [" ".join(_number(e) for e in row) for row in x.cells]
-    return rows[0] if not x.shape and rows else f"[{'; '.join(rows)}]"
-
-
-def widest(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Of texts for the same cells, the widest for each."""
-    rows = [texts for texts in several if texts]
-    return tuple(max(column, key=len) for column in zip(*rows, strict=False))
-
-
-def brief(x: Summary) -> str:
-    """The same for a sentence: with more than six elements, where they lie."""
-    return literal(x if x.elements is not None and len(x.elements) <= 6 else replace(x, cells=None))
-
-
-def shows(x: Summary) -> tuple[str, ...]:
-    """What the cells of a node in the drawing read."""
-    if x.cells is not None:
-        return tuple(_number(e) for row in x.cells for e in row)
-    parts = (("min", x.low), ("mean", x.mean), ("max", x.high))
-    return ("  ".join(f"{name} {number(e, PRECISION)}" for name, e in parts if e is not None),)
-
-
-def _number(x: float) -> str:
-    if x != x:
-        return "NaN"
-    if x in (float("inf"), float("-inf")):
-        return "Inf" if x > 0 else "-Inf"
-    return number(x, PRECISION)
-
-
-def _flaws(x: Summary) -> str:
-    return "".join(f", {n} {what}" for n, what in ((x.nans, "NaN"), (x.infs, "Inf")) if n)
+def kept_text(kept: Summary) -> str:
+    """What is known of a ``.grad`` that is not the gradient of this walk."""
+    return f".grad holds something else than this walk's gradient: {literal(kept)}"

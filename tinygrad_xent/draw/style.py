@@ -91,7 +91,9 @@ def shorten(text: str, most: int) -> str:
 
 
 def number(x: float, precision: int) -> str:
-    """`precision` significant digits; integers, also among floats, as they are."""
+    """`precision` significant digits; integers, also among floats, as they are; NaN, Inf, -Inf."""
+    if not math.isfinite(x):
+        return "NaN" if math.isnan(x) else "Inf" if x > 0 else "-Inf"
     if isinstance(x, int) or (abs(x) < 10_000 and x == int(x)):
         return str(int(x))  # a bool too
     return f"{x + 0.0:.{precision}g}"  # + 0.0 turns -0.0 into 0.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import Step
+from ..backprop import Step, order
 from ..value import Array, Listener, Value, listening
 from .local import Check, check_leaf
 from .snapshot import seed_of, walk_from
@@ -31,11 +31,21 @@ class Tape(Listener):
         self._updates: dict[int, Change] = {}
 
     def walked(self, step: Step) -> None:
-        """A value to which nothing was sent is where another walk begins."""
-        if self._root is None or not self._walk.awaits(step.value):
-            self._root, self._seed, self._walk = step.value, raw(step.gradient).copy(), Walk()
-            self._kept, self._updates = {}, {}
+        """What a value got, and what went on from there."""
+        self._come_to(step.value, step.gradient)
         self._walk.add(step)
+
+    def hooked(self, value: Value, before: Any, after: Any) -> None:
+        """What a hook changed."""
+        self._come_to(value, before)
+        self._walk.hooked(value, before, after)
+
+    def _come_to(self, value: Value, g: Any) -> None:
+        """A value to which nothing was sent is where another walk begins."""
+        begun = value is self._root and not self._walk.flows  # when its hook was heard of
+        if not begun and not self._walk.awaits(value):
+            self._root, self._seed, self._walk = value, raw(g).copy(), Walk()
+            self._kept, self._updates = {}, {}
 
     def kept(self, value: Value, before: Array | None) -> None:
         """What ``.grad`` held before and holds now."""
@@ -91,20 +101,37 @@ def story_of(
     """The story of a graph and of a walk through it, taken now; no ``.grad`` is touched."""
     if not root._needs_grad:
         return tell(root, Walk(), names)
+    again = seed is None
     if seed is None:
         seed = seed_of(root)
     if seed is None:
         seed = np.ones_like(root._array)
-    walk = walk_from(root, seed)
+    walk = walk_from(root, seed, again)
     return tell(root, walk, names, checks=checks(root, seed, walk) if check else None)
 
 
 def checks(root: Value, seed: Array, walk: Walk) -> dict[int, Check]:
-    """Each leaf's gradient beside finite differences."""
+    """Each leaf's gradient beside finite differences, which know nothing of hooks."""
+    behind = _behind_hooks(root, walk)
     try:
         return {
-            number: check_leaf(root, leaf, gradient, seed)
+            number: behind.get(number) or check_leaf(root, leaf, gradient, seed)
             for number, (leaf, gradient) in walk.leaves.items()
         }
     except Exception:  # a user's forward may refuse float64, or a moved element
         return {}
+
+
+def _behind_hooks(root: Value, walk: Walk) -> dict[int, Check]:
+    """What can be said of each value whose gradient a hook changed, here or on its way here."""
+    here, further = (
+        Check("not comparable", float("nan"), 0, f"a hook changed {what}")
+        for what in ("this gradient", "a gradient on the way here")
+    )
+    found = dict.fromkeys(walk.arrived, here)
+    for value in order(root) if found else ():
+        if value.number in found:
+            for x in value.inputs:
+                if isinstance(x, Value):
+                    found.setdefault(x.number, further)
+    return found

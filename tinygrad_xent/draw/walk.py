@@ -51,6 +51,9 @@ class Walk:
     _totals: dict[int, tuple[Any, int]] = field(default_factory=dict)
     # The leaves with their gradients, to be checked; nothing that is drawn holds them.
     leaves: dict[int, tuple[Value, Any]] = field(default_factory=dict)
+    # Of each value whose hook gave another gradient: the one that had arrived.
+    arrived: dict[int, Summary] = field(default_factory=dict)
+    uncalled: set[int] = field(default_factory=set)  # values with hooks that this walk passed over
 
     def add(self, step: Step) -> None:
         """Note a Step; of its arrays, only the leaves' gradients are kept."""
@@ -63,6 +66,11 @@ class Walk:
         if value.op is None:
             self.leaves[value.number] = value, raw(gradient)
         self.flows[value.number] = Flow(value.number, summarize(raw(gradient)), terms)
+
+    def hooked(self, value: Value, before: Any, after: Any) -> None:
+        """Note what a hook did, if it changed a number; the value's Step comes after that."""
+        if not np.array_equal(raw(before), raw(after), equal_nan=True):
+            self.arrived[value.number] = summarize(raw(before))
 
     def awaits(self, value: Value) -> bool:
         """Whether something was sent to a value whose own Step has not come yet."""

@@ -26,7 +26,7 @@ class Einsum(Op):
     def forward(self, *arrays: Any) -> Any:
         return np.einsum(self.subscripts, *arrays, optimize=len(arrays) > 1)
 
-    @formula("einsum of ḡ and the others, for the letters of array i")
+    @formula("einsum of ḡ and the others, for the letters of array {i}")
     def vjp_arrays(self, i: int, g: Any, y: Any, *arrays: Any) -> Any:
         others = [k for k in range(len(arrays)) if k != i]
         factors = [g, *(arrays[k] for k in others)]

@@ -33,7 +33,7 @@ class Concatenate(Op):
     def forward(self, *arrays: Any) -> Any:
         return np.concatenate(arrays, self.axis)
 
-    @formula("the part of ḡ that is array i")
+    @formula("the part of ḡ that is array {i}")
     def vjp_arrays(self, i: int, g: Any, y: Any, *arrays: Any) -> Any:
         start = sum(a.shape[self.axis] for a in arrays[:i])
         part = slice(start, start + arrays[i].shape[self.axis])
@@ -68,7 +68,7 @@ class Stack(Op):
     def forward(self, *arrays: Any) -> Any:
         return np.stack(arrays, self.axis)
 
-    @formula("ḡ's slice number i")
+    @formula("ḡ's slice number {i}")
     def vjp_arrays(self, i: int, g: Any, y: Any, *arrays: Any) -> Any:
         return g[on_axis(self.axis, i)]
 

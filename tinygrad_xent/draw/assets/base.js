@@ -16,7 +16,9 @@ function make(tag, attributes = {}, ...children) {
 const digits = (x) => {
   const v = +x;
   if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "Inf" : "-Inf";
-  return v === Math.round(v) && Math.abs(v) < 10000 ? String(v + 0) : String(+v.toPrecision(3)).replace(/e([-+])(\d)$/, "e$10$2");
+  if (v === Math.round(v) && Math.abs(v) < 10000) return String(v + 0);
+  const [mantissa, power] = v.toExponential(2).split("e"), few = Math.abs(power); // as Python writes it
+  return power < -4 || power > 2 ? `${+mantissa}e${power < 0 ? "-" : "+"}${few < 10 ? "0" : ""}${few}` : String(+v.toPrecision(3));
 };
 
 /* The background of a number in a drawing: blue above 0, orange below, the deeper the larger. */
@@ -39,7 +41,15 @@ const m = (tag, ...children) => {
   node.append(...children);
   return node;
 };
-const TOKEN = /∂[^\s/∂]+\/∂[^\s=;,)]+|\[[-+0-9.eNaInf;() ]+\]|\d+(?:\.\d+)?(?:e[-+]?\d+)?|[\p{L}_][\p{L}\p{M}\w]*|[ᵀ⁰¹²³⁴⁻]+|\s+|./gu;
+const PARTS = /∂[^\s/∂]+\/∂[^\s=;,)]+|\[[-+0-9.eNaInf;() ]+\]|\d+(?:\.\d+)?(?:e[-+]?\d+)?|[\p{L}_](?:(?!ᵀ)[\p{L}\p{M}\w])*|[ᵀ⁰¹²³⁴⁻]+|\s+|./gu;
+let tokens = PARTS, names = new Set();
+/* Names that are no words, such as a/b, stay in one piece. */
+function knowNames(given) {
+  names = new Set(given.filter((name) => /\p{L}/u.test(name) && !/^[\p{L}_][\p{L}\p{M}\w]*$/u.test(name)));
+  if (!names.size) { tokens = PARTS; return; }
+  const all = [...names].sort((a, b) => b.length - a.length).map((name) => name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|");
+  tokens = new RegExp(`∂L/∂(?:${all})(?![\\p{L}\\w])|(?<![\\p{L}\\w])(?:${all})(?![\\p{L}\\w])|${PARTS.source}`, "gu");
+}
 const SUPER = { "ᵀ": "T", "⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁻": "-" };
 
 function matrix(text) {
@@ -50,23 +60,24 @@ function matrix(text) {
 
 function typeset(text) {
   const out = [];
-  const tokens = text.match(TOKEN) || [];
-  for (let k = 0; k < tokens.length; k++) {
-    const t = tokens[k];
+  const parts = text.match(tokens) || [];
+  for (let k = 0; k < parts.length; k++) {
+    const t = parts[k];
     if (/^\s+$/.test(t)) { if (t.length > 1) out.push(m("mtext", "\u2003")); continue; }
     if (/^∂.+\/∂/.test(t)) {
-      const [above, below] = t.split("/∂");
+      const at = t.indexOf("/∂"), above = t.slice(0, at), below = t.slice(at + 2);
       out.push(m("mfrac", m("mrow", m("mo", "∂"), m("mi", above.slice(1))), m("mrow", m("mo", "∂"), m("mi", below))));
-    } else if (/^\[/.test(t) && t.length > 1) out.push(matrix(t));
+    } else if (names.has(t)) out.push(m("mi", t));
+    else if (/^\[/.test(t) && t.length > 1) out.push(matrix(t));
     else if (/^[\d]/.test(t)) out.push(m("mn", t));
     else if (SUPER[t[0]] && out.length) {
       const base = out.pop();
       out.push(m("msup", base, m("mi", [...t].map((c) => SUPER[c]).join(""))));
-    } else if (t === "^" && out.length && k + 1 < tokens.length) {
+    } else if (t === "^" && out.length && k + 1 < parts.length) {
       const base = out.pop();
-      let part = tokens[++k];
-      if (part === "(") { part = ""; while (++k < tokens.length && tokens[k] !== ")") part += tokens[k]; }
-      else if (part === "-" && k + 1 < tokens.length) part += tokens[++k];
+      let part = parts[++k];
+      if (part === "(") { part = ""; while (++k < parts.length && parts[k] !== ")") part += parts[k]; }
+      else if (part === "-" && k + 1 < parts.length) part += parts[++k];
       out.push(m("msup", base, m("mrow", m("mi", part.replace("-", "−")))));
     } else if (/^[\p{L}_]/u.test(t)) out.push(m("mi", t));
     else out.push(m("mo", t === "-" ? "−" : t));

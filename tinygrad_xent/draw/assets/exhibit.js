@@ -14,8 +14,9 @@ function xent(z, p) {
 
 const exhibit = {
   z: [], p: [],
-  scene(scene) {
+  scene(scene, number) {
     this.more = scene.more;
+    $("preset").value = number;
     $("row").replaceChildren(...scene.more.z.map((_, k) => make("option", { value: k }, String(k))));
     $("rowof").hidden = scene.more.z.length < 2;
     this.choose(0);
@@ -25,7 +26,7 @@ const exhibit = {
     this.z = this.more.z[row].map(Number);
     this.p = this.more.p[row].map(Number);
     const table = make("table", { class: "bars" });
-    table.append(make("thead", {}, make("tr", {}, ...["class", "logit z", "q = softmax(z)", "p", "q − p"].map((t) => make("th", { scope: "col" }, t)))));
+    table.append(make("thead", {}, make("tr", {}, ...["class", "logit z", "q = softmax(z)", "p", this.more.z.length > 1 ? "(q − p) / N" : "q − p"].map((t) => make("th", { scope: "col" }, t)))));
     const body = make("tbody");
     this.rows = this.z.map((value, k) => {
       const ends = Math.max(10, Number.isFinite(value) ? Math.abs(value) : 0);
@@ -54,7 +55,8 @@ const exhibit = {
     cell.replaceChildren(make("div", {}, make("span", {}, digits(value)), make("div", { class: "lane" }, bar)));
   },
   update() {
-    const { q, loss, naive, gradient } = xent(this.z, this.p);
+    const { q, loss, naive, gradient: whole } = xent(this.z, this.p);
+    const gradient = whole.map((g) => g / this.more.z.length); // the loss is a mean over the rows
     this.rows.forEach(({ at, cells }, k) => {
       at.textContent = digits(this.z[k]);
       this.bar(cells[0], q[k], 1);
@@ -67,12 +69,13 @@ const exhibit = {
   },
   road(q, loss, naive, gradient) {
     const list = (xs) => `[${xs.map(digits).join(" ")}]`;
+    const n = this.more.z.length, many = n > 1;
     const outer = q.map((a, i) => q.map((b, j) => digits((i === j ? a : 0) - a * b)).join(" ")).join("; ");
     const lines = [
-      ["the loss pulls at q", `∂L/∂q = -p / q = ${list(this.p.map((pk, k) => (pk ? -pk / q[k] : 0)))}`],
+      [many ? `the loss, a mean over N = ${n} rows, pulls at q` : "the loss pulls at q", `∂L/∂q = -p / ${many ? "(N q)" : "q"} = ${list(this.p.map((pk, k) => (pk ? -pk / q[k] / n : 0)))}`],
       ["softmax sends that on by its Jacobian", q.length <= 4 ? `∂q/∂z = diag(q) - q qᵀ = [${outer}]` : "∂q/∂z = diag(q) - q qᵀ"],
-      ["multiplied, every 1/q cancels against a q", "∂L/∂z = -p + q Σ p"],
-      ["Σ p = 1, and what is left is", `∂L/∂z = q - p = ${list(gradient)}`],
+      ["multiplied, every 1/q cancels against a q", many ? "∂L/∂z = (-p + q Σ p) / N" : "∂L/∂z = -p + q Σ p"],
+      ["Σ p = 1, and what is left is", `∂L/∂z = ${many ? "(q - p) / N" : "q - p"} = ${list(gradient)}`],
     ];
     const steps = make("ol", { class: "stages", tabindex: "0", "aria-label": "How q - p comes about" }, ...lines.map(([what, text]) => make("li", {}, make("b", {}, what), formula(text))));
     this.counts.replaceChildren(make("thead", {}, make("tr", {}, ...["", "fused", "unfused"].map((t) => make(t ? "th" : "td", t ? { scope: "col" } : {}, t)))));
@@ -105,7 +108,7 @@ const exhibit = {
     pane.svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${y + 26}`);
   },
 };
-function onScene(scene) { exhibit.scene(scene); }
+function onScene(scene, number) { exhibit.scene(scene, number); }
 $("preset").replaceChildren(...scenes.map((scene, k) => make("option", { value: k }, scene.name)));
 $("preset").addEventListener("change", (e) => player.load(+e.target.value));
 $("row").addEventListener("change", (e) => exhibit.choose(+e.target.value));

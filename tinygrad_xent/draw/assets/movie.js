@@ -74,14 +74,15 @@ const movie = {
     $("play").textContent = "❚❚";
     $("play").setAttribute("aria-label", "Pause");
   },
-  x(k) { return 44 + (k / Math.max(film.frames.length - 1, 1)) * 440; },
+  x(k) { return this.left + (k / Math.max(film.frames.length - 1, 1)) * (484 - this.left); },
   curve() {
     const svg = shape("svg", { viewBox: "0 0 500 180", role: "img", "aria-label": "Loss over training", class: "curve" });
     const losses = film.frames.map((f) => f.losses), most = Math.max(...losses.flat().filter(Number.isFinite)) || 1;
-    const y = (v) => 150 - (v / most) * 130;
-    for (const share of [0, 0.5, 1]) {
-      const line = shape("line", { x1: 44, x2: 484, y1: y(share * most), y2: y(share * most), class: "rule" });
-      const text = shape("text", { x: 40, y: y(share * most) + 4, "text-anchor": "end" });
+    const y = (v) => 150 - (v / most) * 130, shares = [0, 0.5, 1];
+    this.left = Math.max(44, 12 + 7 * Math.max(...shares.map((share) => digits(share * most).length)));
+    for (const share of shares) {
+      const line = shape("line", { x1: this.left, x2: 484, y1: y(share * most), y2: y(share * most), class: "rule" });
+      const text = shape("text", { x: this.left - 4, y: y(share * most) + 4, "text-anchor": "end" });
       text.textContent = digits(share * most);
       svg.append(line, text);
     }

@@ -151,7 +151,7 @@ class Pane {
   known(t) {
     for (let k = this.at; k >= 0; k--) {
       const [kind, at, , , , count] = this.moments[k];
-      if (at === t && ["acc", "done", "seed", "keep"].includes(kind)) return { kind, count };
+      if (at === t && ["acc", "done", "seed", "hook", "keep"].includes(kind)) return { kind, count };
     }
     return null;
   }
@@ -198,7 +198,8 @@ function grid(name, elements, shape, pick, chosen) {
 }
 
 /* A name as it stands in a formula: in one piece, and not too long. */
-const inFormula = (name) => { const n = name.trim().replace(/\s+/g, "_"); return n.length > 30 ? n.slice(0, 14) + "…" + n.slice(-14) : n; };
+const inFormula = (name) => short(name.trim().replace(/\s+/g, "_"));
+const short = (name) => { const n = [...name]; return n.length > 40 ? [...n.slice(0, 19), "…", ...n.slice(-20)].join("") : name; };
 
 /* --- the explanation ------------------------------------------------------------------------- */
 const slope = (e, j, i) => +(e.J ? e.J[j][i] : j === i ? e.D[i] : 0);
@@ -241,7 +242,9 @@ class About {
     else {
       const whole = known.kind !== "acc";
       out.push(make("p", {}, formula(name), whole ? " is complete." : ` has ${known.count[0]} of its ${known.count[1]} terms.`));
-      if (whole) out.push(...this.array("gradient", t.g, t.gt, t.s));
+      const early = whole && "h" in t && !["hook", "keep"].includes(known.kind);
+      if (early) out.push(...this.array("gradient, before its hook", t.h, t.ht, t.s));
+      else if (whole) out.push(...this.array("h" in t ? "gradient, as its hook left it" : "gradient", t.g, t.gt, t.s));
     }
     if (t.uses.length) {
       out.push(make("p", {}, t.uses.length > 1 ? `It is used ${t.uses.length} times, so its gradient is a sum, a term from each use:` : "Its gradient comes from:"));
@@ -252,18 +255,18 @@ class About {
       }
       out.push(list);
     }
-    if (t.kept) out.push(make("p", {}, `.grad holds ${t.kept}: backward was called more than once, and each call adds.`));
+    if (t.kept) out.push(make("p", {}, `${t.kept}. Each backward() adds to it, until zero_grad().`));
     if (t.check && known && known.kind !== "acc") {
-      const [verdict, largest] = t.check;
-      out.push(make("p", {}, make("span", { class: "chip " + (verdict === "different" ? "bad" : "good") },
-        verdict === "not comparable" ? "– finite differences: a kink, or a number that is not finite"
-          : `${verdict === "different" ? "✗" : "✓"} finite differences: ${verdict}, largest difference ${largest}`)));
+      const [verdict, words] = t.check;
+      const sign = { different: "✗", "not comparable": "–" }[verdict] || "✓";
+      out.push(make("p", {}, make("span", { class: "chip " + ({ "✗": "bad", "✓": "good" }[sign] || "quiet") },
+        `${sign} finite differences: ${words}`)));
     }
     return out;
   }
   op(pane, id) {
     const op = pane.ops[id], y = pane.tensors[op.y];
-    const out = [make("h2", {}, op.n), make("p", {}, formula(`${y.n} = ${op.f}`))];
+    const out = [make("h2", {}, op.n), make("p", {}, formula(`${short(y.n)} = ${op.f}`))];
     if (op.saved) out.push(make("p", { class: "quiet" }, "saved for the way back: " + op.saved));
     const sources = op.in.map((e) => [{ ...pane.edges[e], from: e.split("-")[0] }, pane.tensors[e.split("-")[0]]]);
     const done = pane.reached(op.y);
@@ -347,6 +350,7 @@ class Quiz {
   }
   element(e, x, way, k) {
     const i = k % e.t.length, value = +e.t[i], where = x.s.length ? ` at ${indexOf(i, x.s)}` : "";
+    if (!Number.isFinite(value)) return null; // nobody predicts where NaN comes from
     if (way === "sign") return { ask: `Which sign has what goes to ${x.n}${where}? The rule is ${e.rule}.`, right: value > 0 ? "positive" : value < 0 ? "negative" : "zero", options: ["negative", "zero", "positive"] };
     return { ask: `Which number goes to ${x.n}${where}? The rule is ${e.rule}.`, value };
   }
@@ -386,14 +390,14 @@ const player = {
     this.wire();
     const address = location.hash;
     this.load(0);
-    this.go(this.fromHash(address));
+    this.visit(address);
   },
   /* Show one scene; its drawings are prepared when they are first seen. */
   load(number) {
     document.querySelectorAll(".scene").forEach((box, k) => { box.hidden = k !== number; });
     const scene = scenes[number];
     scene.made = scene.made || scene.panes.map((given, k) => new Pane(given, `s${number}p${k}`));
-    this.scene = scene; this.panes = scene.made; this.steps = scene.steps; this.picked = null; this.step = 0;
+    this.scene = scene; this.number = number; this.panes = scene.made; this.steps = scene.steps; this.picked = null; this.step = 0;
     this.total = this.steps.length;
     $("slider").max = this.total - 1;
     const turn = this.steps.findIndex((at) => at.some((k, p) => this.panes[p].isBack(k)));
@@ -410,14 +414,23 @@ const player = {
     document.querySelector("main").classList.toggle("flat", flat);
     this.scale = Math.max(0.62, Math.min(...this.panes.map((p) => p.fitting())));
     this.panes.forEach((p) => p.zoom(this.scale));
+    knowNames(this.panes.flatMap((p) => Object.values(p.tensors)).flatMap((t) => [short(t.n), inFormula(t.n)]));
     if (typeof onScene === "function") onScene(scene, number);
     this.go(0);
   },
-  fromHash(address = location.hash) {
-    const wanted = new URLSearchParams(address.slice(1));
-    const at = wanted.get("at");
-    if (at && this.panes[0].kind(at)) this.picked = [this.panes[0], at];
-    return Math.min(Math.max(Math.trunc(+wanted.get("step")) || 0, 0), this.total - 1);
+  /* Go where an address leads, as far as there is such a place. */
+  visit(address) {
+    const wanted = new URLSearchParams(address.slice(1)), whole = (key) => Math.max(Math.trunc(+wanted.get(key)) || 0, 0);
+    const scene = scenes[whole("scene")] ? whole("scene") : 0;
+    if (scene !== this.number) this.load(scene);
+    const at = wanted.get("at"), pane = this.panes[whole("pane")];
+    this.picked = at && pane && pane.kind(at) ? [pane, at] : null;
+    this.go(whole("step"));
+  },
+  address() {
+    const [pane, at] = this.picked || [];
+    const parts = [["step", this.step], ["scene", this.number], ["pane", this.panes.indexOf(pane)], ["at", at]];
+    return "#" + parts.filter(([key, what]) => key === "step" || what > 0 || key === "at" && what).map((part) => part.join("=")).join("&");
   },
   go(to, answered = false) {
     if (!answered) this.quiz.close();
@@ -439,7 +452,7 @@ const player = {
     moved.forEach((p) => p.follow());
     cancelAnimationFrame(this.soon); // the drawing first; what explains it follows with the next frame
     this.soon = requestAnimationFrame(() => this.explain(speaking));
-    try { history.replaceState(null, "", `#step=${this.step}${this.picked ? "&at=" + this.picked[1] : ""}`); } catch { /* a page without an address */ }
+    try { history.replaceState(null, "", this.address()); } catch { /* a page without an address */ }
     if (this.step === this.total - 1) this.pause();
   },
   explain(pane) {
@@ -509,7 +522,7 @@ const player = {
     });
     $("slider").addEventListener("input", (e) => { this.quiz.close(); this.go(+e.target.value); });
     $("speed").addEventListener("change", () => { if (this.playing) { this.pause(); this.toggle(); } });
-    addEventListener("hashchange", () => this.go(this.fromHash()));
+    addEventListener("hashchange", () => this.visit(location.hash));
     for (const view of document.querySelectorAll(".view")) view.addEventListener("wheel", (e) => {
       if (e.ctrlKey || e.metaKey) { e.preventDefault(); this.enlarge(e.deltaY < 0 ? 1.1 : 0.9); }
     }, { passive: false });
