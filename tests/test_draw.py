@@ -501,18 +501,10 @@ print(hashlib.sha256(make_dot(loss, show_attrs=True, names=locals()).source.enco
 """
 
 
-def test_same_bytes_in_every_process():
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM.format(waste=waste)],
-            env=os.environ | {"PYTHONHASHSEED": str(waste), "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for waste in (1, 2)
-    ]
-    assert digests[0] == digests[1]
-    assert len(digests[0].strip()) == hashlib.sha256().digest_size * 2
+def test_same_bytes_in_every_process(digests):
+    found = digests(PROGRAM)
+    assert found[0] == found[1]
+    assert len(found[0].strip()) == hashlib.sha256().digest_size * 2
 
 
 def test_importing_loads_numpy_only():
@@ -601,20 +593,6 @@ def executable(folder, name, program):
     path.write_text(program.format(python=sys.executable))
     path.chmod(0o755)
     return path
-
-
-@pytest.fixture
-def alone(monkeypatch, tmp_path):
-    """A machine without any layout engine."""
-
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.delenv(engines.VARIABLE, raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(metadata, "distribution", missing)
-    monkeypatch.setattr(engines, "_pygraphviz", lambda: None)
-    return tmp_path
 
 
 def paths(format):

@@ -1,9 +1,6 @@
 """Frames, boxes and repetitions: what is drawn of a model, and of what has no room."""
 
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -297,18 +294,10 @@ print(hashlib.sha256(dot.snapshot.to_json().encode()).hexdigest())
 """
 
 
-def test_same_bytes_in_every_process():
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM.format(waste=waste)],
-            env=os.environ | {"PYTHONHASHSEED": str(waste), "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for waste in (1, 2, 3)
-    ]
-    assert len(digests[0].split()) == 5
-    assert len(set(digests)) == 1
+def test_same_bytes_in_every_process(digests):
+    found = digests(PROGRAM, times=3)
+    assert len(found[0].split()) == 5
+    assert len(set(found)) == 1
 
 
 # --- files ----------------------------------------------------------------------------------------

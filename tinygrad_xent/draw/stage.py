@@ -65,14 +65,14 @@ def page(title: str, scenes: Sequence[Scene], top: str = "", script: str = "") -
 
 
 def filled(
-    template: str,
+    body: str,
     title: str,
     scripts: Sequence[str],
     styles: Sequence[str],
     data: Any,
     **parts: str,
 ) -> str:
-    """A template with everything in it; its policy allows these very scripts and nothing else."""
+    """A page with everything in it; its policy allows these very scripts and nothing else."""
     code = "".join(map(_asset, scripts))
     digest = base64.b64encode(hashlib.sha256(f"\n{code}".encode()).digest()).decode()
     parts |= {
@@ -82,7 +82,8 @@ def filled(
         "data": as_json(data),
         "script": code,
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset(template))
+    template = _asset("page.html").replace("{{body}}", _asset(body))
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 
 
 def _panes(number: int, scene: Scene) -> str:

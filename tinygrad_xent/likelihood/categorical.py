@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import ops
 from ..value import Array
-from .distribution import Discrete, Seed, descend, floats, log_of, observed, one_of, raw, refuse
+from .distribution import OfLogits, Seed, descend, floats, log_of, observed, one_of, raw, refuse
 from .facts import label_covariance
 
 
-class Categorical(Discrete):
+class Categorical(OfLogits):
     """One of K classes, class k with probability q[k]: the distribution behind cross-entropy.
 
     Its statistic is the one-hot row of the label, its natural parameters are the logits z (up to a
@@ -48,19 +48,6 @@ class Categorical(Discrete):
         refuse("Categorical: logits", z, ~(z < np.inf), "a number, or -inf")
         largest = z.max(axis=-1)
         refuse("Categorical: the largest logit", largest, largest == -np.inf, "a possible class")
-
-    def __repr__(self) -> str:
-        return f"Categorical(probs={raw(self.mean)})"
-
-    @classmethod
-    def from_natural(cls, eta: Any) -> Categorical:
-        """The distribution with logits η."""
-        return cls(logits=eta)
-
-    @property
-    def natural(self) -> Any:
-        """z, the logits, shape (*batch, K)."""
-        return self.logits
 
     @property
     def mean(self) -> Any:

@@ -9,10 +9,21 @@ import numpy as np
 
 from .. import ops
 from ..value import Array
-from .distribution import Discrete, Seed, descend, floats, log_of, observed, one_of, raw, refuse
+from .distribution import (
+    Discrete,
+    OfLogits,
+    Seed,
+    descend,
+    floats,
+    log_of,
+    observed,
+    one_of,
+    raw,
+    refuse,
+)
 
 
-class Bernoulli(Discrete):
+class Bernoulli(OfLogits):
     """A coin that falls on 1 with probability q = sigmoid(z): a categorical with logits (0, z).
 
     Its natural parameter is z, the log-odds, its statistic x itself, and the gradient of -log p(x)
@@ -44,19 +55,6 @@ class Bernoulli(Discrete):
             logits = log_of(q) - log_of(1 - q)
         self.logits = floats(logits)
         refuse("Bernoulli: logits", self.logits, np.isnan(raw(self.logits)), "a number")
-
-    def __repr__(self) -> str:
-        return f"Bernoulli(probs={raw(self.mean)})"
-
-    @classmethod
-    def from_natural(cls, eta: Any) -> Bernoulli:
-        """The coin with log-odds η."""
-        return cls(logits=eta)
-
-    @property
-    def natural(self) -> Any:
-        """z, the log-odds of 1."""
-        return self.logits
 
     @property
     def mean(self) -> Any:

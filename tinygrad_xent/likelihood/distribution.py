@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from ..value import Array, Value
 
 D = TypeVar("D", bound="Distribution")
+L = TypeVar("L", bound="OfLogits")
 Seed = np.random.Generator | int | None
 
 
@@ -132,6 +133,28 @@ class Discrete(Distribution):
     def pmf(self, x: Any) -> Any:
         """The probability of each x: exp of its `log_prob`."""
         return ops.exp(self.log_prob(x))
+
+
+class OfLogits(Discrete):
+    """A distribution whose natural parameters are logits; its mean holds probabilities."""
+
+    logits: Any
+
+    @abstractmethod
+    def __init__(self, *, logits: Any = None, probs: Any = None) -> None: ...
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(probs={raw(self.mean)})"
+
+    @classmethod
+    def from_natural(cls: type[L], eta: Any) -> L:
+        """The distribution with logits η."""
+        return cls(logits=eta)
+
+    @property
+    def natural(self) -> Any:
+        """z, the logits: of shape (*batch, K), or of a coin's 1."""
+        return self.logits
 
 
 def descend(
