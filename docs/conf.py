@@ -1,10 +1,104 @@
-"""Sphinx: ``python -m sphinx -W --keep-going -b html docs docs/_build/html``."""
+"""Sphinx: ``python -m sphinx -q -W --keep-going -b html docs docs/_build/html``."""
+
+import inspect
+import os
+import re
+import sys
+from contextlib import redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from latex2mathml.converter import convert
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the reference is read off this checkout
+
+from tinygrad_xent import __version__, cli
 
 project = "tinygrad_xent"
 author = "The tinygrad_xent authors"
 copyright = "2026, The tinygrad_xent authors"
-extensions = ["myst_parser"]
+version = release = __version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+
 html_theme = "furo"
 html_title = "tinygrad_xent"
-exclude_patterns = ["_build"]
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+
+myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+
+default_role = "py:obj"  # a name in single backticks is a link, if there is such a name
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {name: name for name in ("Array", "DTypeLike", "Function", "Seed")}
+autodoc_default_options = {"members": True}
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_param = False
+
+
+class Help(Directive):
+    """``command-help``: what ``tinygrad-xent <argument> -h`` prints."""
+
+    optional_arguments = 1
+
+    def run(self):
+        os.environ["COLUMNS"] = "88"
+        with redirect_stdout(StringIO()) as printed, suppress(SystemExit):
+            cli.main([*self.arguments, "-h"])
+        text = printed.getvalue()
+        return [nodes.literal_block(text, text, language="text")]
+
+
+def plainer(app, what, name, obj, options, signature, returns):
+    """Signatures without what says nothing: that an argument or a result is Any, or None."""
+    if signature is None:
+        return None
+    nothing = r"~?(typing\.)?(Any|None)"
+    array = r"ndarray\[tuple\[(Any|int), \.\.\.\], dtype\[\w+\]\]"
+    arguments = re.sub(rf": {nothing}(?=[,)]| =)", "", signature)
+    result = None if re.fullmatch(nothing, returns or "None") else returns
+    return re.sub(array, "ndarray", arguments), result and re.sub(array, "ndarray", result)
+
+
+def arguments_are_no_links(app, what, name, obj, options, lines):
+    """The argument `var` of one function is not the function `var`."""
+    try:
+        arguments = inspect.signature(obj).parameters
+    except (TypeError, ValueError):
+        return
+    for k, line in enumerate(lines):
+        names = "|".join(arguments)
+        lines[k] = re.sub(rf"(?<!`)`({names})`(?!`)", r"``\1``", line) if names else line
+
+
+def only_its_own(app, what, name, obj, skip, options):
+    """A class lists its own methods; ops that are methods too stand among the functions."""
+    is_op = str(getattr(obj, "__module__", "")).startswith("tinygrad_xent.ops")
+    of_a_tuple = (getattr(obj, "__doc__", "") or "").startswith("Alias for field number")
+    return True if what == "class" and (is_op or of_a_tuple) else None
+
+
+def mathml(translator, node):
+    """Formulas as MathML, which browsers draw without a script or a font from elsewhere."""
+    shown = "inline" if isinstance(node, nodes.math) else "block"
+    text = convert(node.astext(), display=shown)
+    if shown == "block":
+        text = f'<div class="math">{text}</div>'
+    translator.body.append(text)
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
+    app.add_directive("command-help", Help)
+    app.connect("autodoc-process-signature", plainer)
+    app.connect("autodoc-process-docstring", arguments_are_no_links)
+    app.connect("autodoc-skip-member", only_its_own)

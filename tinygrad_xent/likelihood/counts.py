@@ -87,7 +87,7 @@ class Bernoulli(Discrete):
         return ops.sigmoid(self.logits) * ops.sigmoid(-self.logits)
 
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` outcomes 0 or 1, shape (n, *batch); `rng` is a Generator or a seed."""
+        """``n`` outcomes 0 or 1, shape ``(n, *batch)``; `rng` is a Generator or a seed."""
         q = raw(self.mean)
         return (np.random.default_rng(rng).random((n, *q.shape)) < q).astype(np.int64)
 
@@ -98,7 +98,7 @@ class Bernoulli(Discrete):
         Parameters
         ----------
         data
-            Outcomes 0 or 1, shape (n, *batch).
+            Outcomes 0 or 1, shape ``(n, *batch)``.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Poisson(Discrete):
         return self.mean
 
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` counts, shape (n, *batch); `rng` is a Generator or a seed."""
+        """``n`` counts, shape ``(n, *batch)``; `rng` is a Generator or a seed."""
         rate = raw(self.mean)
         return np.asarray(np.random.default_rng(rng).poisson(rate, (n, *rate.shape)))
 
@@ -216,7 +216,7 @@ class Poisson(Discrete):
         Parameters
         ----------
         data
-            Counts, shape (n, *batch).
+            Counts, shape ``(n, *batch)``.
 
         Raises
         ------

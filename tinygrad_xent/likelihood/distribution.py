@@ -62,7 +62,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` independent draws, shape (n, *batch); `rng` is a Generator or a seed."""
+        """``n`` independent draws, shape ``(n, *batch)``; `rng` is a Generator or a seed."""
 
     @classmethod
     @abstractmethod
@@ -108,7 +108,7 @@ class Distribution(ABC):
         Parameters
         ----------
         data
-            Shape (n, *batch): n observations, along the first axis.
+            Shape ``(n, *batch)``: n observations, along the first axis.
 
         Returns
         -------
