@@ -96,9 +96,17 @@ def mathml(translator, node):
     raise nodes.SkipNode
 
 
+def end_with_the_code(app, doctree):
+    """A snippet ends with a blank line, for those who run it; a reader need not see that."""
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext().rstrip("\n")
+        block.rawsource, block[:] = text, [nodes.Text(text)]
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     app.add_directive("command-help", Help)
     app.connect("autodoc-process-signature", plainer)
     app.connect("autodoc-process-docstring", arguments_are_no_links)
+    app.connect("doctree-read", end_with_the_code)
     app.connect("autodoc-skip-member", only_its_own)
