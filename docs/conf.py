@@ -11,8 +11,13 @@ from pathlib import Path
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from latex2mathml.converter import convert
+from sphinx.errors import ExtensionError
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the reference is read off this checkout
+# The reference is read off this checkout, the formulas of ops as for the table of all ops.
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "tools"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import ops_reference
 
 from tinygrad_xent import __version__, cli
 
@@ -79,6 +84,28 @@ def arguments_are_no_links(app, what, name, obj, options, lines):
         lines[k] = re.sub(rf"(?<!`)`({names})`(?!`)", r"``\1``", line) if names else line
 
 
+RULES = {
+    function: ops_reference.formulas(op)
+    for _, functions in ops_reference.rooms()
+    for function, op in functions
+    if op is not None
+}
+
+
+def with_formulas(app, what, name, obj, options, lines):
+    """Below the first sentence of an op's function: its value and its rules, as in drawings."""
+    if what != "function" or obj not in RULES:
+        return
+    value, rules = (text.replace("\\|", "|") for text in RULES[obj])
+    below = lines.index("") if "" in lines else len(lines)
+    formulas = ["", f"   y = {value}", *_lines(rules), ""]
+    lines[below:below] = ["", ".. code-block:: text", *formulas]
+
+
+def _lines(rules):
+    return ["   ∂L/∂" + rule.replace(": ", " = ", 1) for rule in rules.split("<br>")]
+
+
 def only_its_own(app, what, name, obj, skip, options):
     """A class lists its own methods; ops that are methods too stand among the functions."""
     is_op = str(getattr(obj, "__module__", "")).startswith("tinygrad_xent.ops")
@@ -103,10 +130,26 @@ def end_with_the_code(app, doctree):
         block.rawsource, block[:] = text, [nodes.Text(text)]
 
 
+def nothing_from_elsewhere(app, failure):
+    """A built page loads nothing from the network: no font, script, style or picture."""
+    elsewhere = r"""["']?(?:https?:)?//[^>]*"""
+    loads = rf"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc={elsewhere}"
+    styles = rf"<link\b(?=[^>]*rel=\S*(?:stylesheet|preload|icon))[^>]*\bhref={elsewhere}"
+    if failure is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            if found := re.search(f"{loads}|{styles}", page.read_text(encoding="utf-8")):
+                raise ExtensionError(f"{page.name} loads from the network: {found[0]}")
+        for style in Path(app.outdir).rglob("*.css"):
+            if re.search(r"url\([\"']?(https?:)?//|@import", style.read_text(encoding="utf-8")):
+                raise ExtensionError(f"{style.name} loads from the network")
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     app.add_directive("command-help", Help)
     app.connect("autodoc-process-signature", plainer)
     app.connect("autodoc-process-docstring", arguments_are_no_links)
+    app.connect("autodoc-process-docstring", with_formulas, priority=900)
+    app.connect("build-finished", nothing_from_elsewhere)
     app.connect("doctree-read", end_with_the_code)
     app.connect("autodoc-skip-member", only_its_own)

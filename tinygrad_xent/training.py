@@ -189,6 +189,8 @@ def _must_be_finite(array: Array, what: str, when: str, optimizer: Optimizer) ->
 def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) -> Evaluation:
     """Loss, accuracy and confusion counts of a classifier on rows x and labels y, or on a Dataset.
 
+    `model` takes rows and returns logits (N, K); it sees `batch_size` rows at a time.
+
     Examples
     --------
     >>> import numpy as np

@@ -25,9 +25,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "ops.md"
 FUNCTIONS = ROOT / "docs" / "reference" / "functions.md"
 ON_LOSSES_PAGE = ("cross_entropy", "losses", "softmax", "targets")  # written by hand
-sys.path.insert(0, str(ROOT / "tests"))
-from cases import CASES  # noqa: E402
-
 # Where PyTorch's name is not ours: under torch, torch.nn.functional (F) or as a Tensor's method.
 # None where it has nothing of the kind.
 TORCH: dict[str, str | None] = {
@@ -129,6 +126,10 @@ def _sentence(function: Any) -> str:
 
 
 def page() -> str:
+    """The table of all ops."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from cases import CASES
+
     checked = {case.name: max(c.order for c in CASES if c.name == case.name) for case in CASES}
     lines = [
         "# All ops",
