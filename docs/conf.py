@@ -74,7 +74,9 @@ def plainer(app, what, name, obj, options, signature, returns):
 
 
 def arguments_are_no_links(app, what, name, obj, options, lines):
-    """The argument `var` of one function is not the function `var`."""
+    """The argument `var` of one function is not the function `var`; a field is no alias."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
     try:
         arguments = inspect.signature(obj).parameters
     except (TypeError, ValueError):
@@ -109,8 +111,7 @@ def _lines(rules):
 def only_its_own(app, what, name, obj, skip, options):
     """A class lists its own methods; ops that are methods too stand among the functions."""
     is_op = str(getattr(obj, "__module__", "")).startswith("tinygrad_xent.ops")
-    of_a_tuple = (getattr(obj, "__doc__", "") or "").startswith("Alias for field number")
-    return True if what == "class" and (is_op or of_a_tuple) else None
+    return True if what == "class" and is_op else None
 
 
 def mathml(translator, node):
