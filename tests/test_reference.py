@@ -1,4 +1,4 @@
-"""docs/reference/ops.md is what the ops say of themselves."""
+"""docs/reference/ops.md and functions.md are what the ops say of themselves."""
 
 import sys
 from pathlib import Path
@@ -21,6 +21,8 @@ def tool():
 def test_the_page_is_up_to_date(tool):
     written = tool.PAGE.read_text(encoding="utf-8")
     assert tool.page() == written, "run python tests/tools/ops_reference.py"
+    listed = tool.FUNCTIONS.read_text(encoding="utf-8")
+    assert tool.functions_page() == listed, "run python tests/tools/ops_reference.py"
 
 
 def test_pytorchs_names_exist(tool):

@@ -30,9 +30,9 @@ FINER = (1.0, 1 / 16, 1 / 256)
 class GradientCheck(NamedTuple):
     """What `check_gradients` found; it raises instead if a derivative is wrong."""
 
-    elements: int  # derivatives that were compared
-    largest_error: float  # the largest difference, relative to the larger of 1 and the numbers
-    kinks: int = 0  # where the slopes to the left and right differ, and the rule gave one between
+    elements: int  #: derivatives that were compared
+    largest_error: float  #: the largest difference, relative to the larger of 1 and the numbers
+    kinks: int = 0  #: where slopes to the left and right differ, and the rule gave one between
 
 
 def check_gradients(

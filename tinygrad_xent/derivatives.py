@@ -73,7 +73,7 @@ def vjp(f: Function, xs: Any, v: Any = None, *, create_graph: bool = False) -> t
     """The value of f, and the product vᵀJ of a vector with its Jacobian: one backward walk.
 
     `v` has the shape of f's value; it may be left out if that is a scalar. The product has the
-    shape of `xs`.
+    shape of `xs`. `create_graph` as for `value_and_grad`.
 
     Raises
     ------
@@ -97,7 +97,8 @@ def jvp(f: Function, xs: Any, v: Any, *, create_graph: bool = False) -> tuple[Te
     """The value of f, and the product Jv of its Jacobian with a vector: the slope along `v`.
 
     `v` has the shape of `xs`, the product that of f's value. Two backward walks, none forward:
-    uᵀJ is linear in u, and its derivative with respect to u, along v, is Jv.
+    uᵀJ is linear in u, and its derivative with respect to u, along v, is Jv. `create_graph` as for
+    `value_and_grad`.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def hvp(f: Function, xs: Any, v: Any, *, create_graph: bool = False) -> tuple[Te
     """The value of f, a scalar, and the product Hv of its Hessian with a vector.
 
     `v` and the product have the shape of `xs`. H itself is never formed: Hv is the gradient of the
-    inner product of f's gradient and v.
+    inner product of f's gradient and v. `create_graph` as for `value_and_grad`.
 
     Raises
     ------
@@ -148,7 +149,8 @@ def hvp(f: Function, xs: Any, v: Any, *, create_graph: bool = False) -> tuple[Te
 def jacobian(f: Function, xs: Any, *, create_graph: bool = False) -> Any:
     """Every derivative of f's value y with respect to x, of shape ``y.shape + x.shape``.
 
-    One backward walk per element of y over one recorded graph.
+    One backward walk per element of y over one recorded graph. For several `xs`, a tuple;
+    `create_graph` as for `value_and_grad`.
 
     Examples
     --------
@@ -165,6 +167,7 @@ def hessian(f: Function, xs: Any, *, create_graph: bool = False) -> Any:
     """Every second derivative of f, whose value is a scalar, of shape ``x.shape + x.shape``.
 
     For several xs a tuple of tuples, whose entry [i][j] has shape ``xs[i].shape + xs[j].shape``.
+    `create_graph` as for `value_and_grad`.
 
     Raises
     ------

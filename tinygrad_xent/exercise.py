@@ -129,12 +129,20 @@ class Sheet:
 
 @lru_cache(maxsize=1)
 def sheet() -> Sheet:
-    """The sheet that `check` compares with: four rows, five classes, always the same."""
+    """The sheet that `check` compares with: four rows, five classes, always the same.
+
+    Examples
+    --------
+    >>> sheet().labels
+    array([4, 3, 2, 1])
+    """
     return Sheet()
 
 
 def check(name: str, value: Any) -> Answer:
-    """Compare your gradient at a step of `sheet` with the engine's: see `Sheet.check`.
+    """Compare `value`, your gradient at step `name` of `sheet`, with the engine's.
+
+    Arguments and errors as for `Sheet.check`.
 
     Examples
     --------

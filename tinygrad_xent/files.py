@@ -126,12 +126,23 @@ def load(model: Module, path: PathLike) -> None:
     ------
     FileNotFoundError, ModelError
         If there is no such file, if it is damaged, or if it belongs to another model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import tinygrad_xent as tx
+    >>> path = tempfile.mkdtemp() + "/model.safetensors"
+    >>> tx.save(tx.nn.MLP([4, 3], rng=0), path)
+    >>> model = tx.nn.MLP([4, 3], rng=1)
+    >>> tx.load(model, path)
     """
     _fill(model, _read(path)[1], path)
 
 
 def load_model(path: PathLike) -> Any:
     """Rebuild a model from its file alone: architecture from the metadata, then the arrays.
+
+    `path` is of a file that `save` wrote, as in the example there.
 
     Raises
     ------
@@ -153,7 +164,9 @@ def load_model(path: PathLike) -> Any:
 
 
 def read_metadata(path: PathLike) -> dict[str, Any]:
-    """What `save` kept beside the arrays, the architecture included.
+    """What `save` kept beside the arrays in the file `path`, the architecture included.
+
+    The example of `save` shows it.
 
     Raises
     ------

@@ -43,6 +43,12 @@ def formula(text: str) -> Callable[[F], F]:
     """State in mathematics what the decorated `forward` or rule computes.
 
     ``{axis}`` in the text is filled in from the op's attribute of that name where it is shown.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> tx.exp(tx.Tensor(0.0, requires_grad=True)).op.formula()
+    'exp(x)'
     """
 
     def attach(function: F) -> F:
@@ -117,7 +123,19 @@ class Op:
 
 
 def not_differentiable(what: str) -> Rule:
-    """The rule of an argument that has no gradient, such as a condition: it says so when called."""
+    """The rule of an argument that has no gradient; when it is called, it says so.
+
+    `what` completes the sentence "… has no gradient".
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> x = tx.Tensor([1.0, -1.0], requires_grad=True)
+    >>> tx.where(x, 1.0, 0.0).sum().backward()
+    Traceback (most recent call last):
+        ...
+    TypeError: where: ...
+    """
 
     @formula("none: " + what)
     def rule(self: Op, g: Any, y: Any, *inputs: Any) -> Any:
@@ -170,6 +188,16 @@ def apply(op: Op, *inputs: Any) -> Any:
 
     Given plain arrays only, it computes and returns an array. Given at least one Value, the result
     is of the first Value's type, and remembers the op, the inputs and their arrays as they are now.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_xent as tx
+    >>> op = type(tx.exp(tx.Tensor(0.0, requires_grad=True)).op)     # a class: Exp
+    >>> apply(op(), np.zeros(2))
+    array([1., 1.])
+    >>> apply(op(), tx.Tensor(0.0, requires_grad=True))
+    Tensor(1., op=exp)
     """
     arrays: list[Any] = []
     plain: tuple[int, ...] = ()  # which are floating arrays of the user's

@@ -28,8 +28,8 @@ LEARNING_RATES = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3}
 class Epoch(NamedTuple):
     """One row of a History; losses in nats, nan where there is no test set."""
 
-    epoch: int  # 0 is before training
-    train_loss: float  # the mean over the batches of the epoch, each as it was met
+    epoch: int  #: 0 is before training
+    train_loss: float  #: the mean over the batches of the epoch, each as it was met
     train_accuracy: float
     test_loss: float = math.nan
     test_accuracy: float = math.nan
@@ -38,9 +38,9 @@ class Epoch(NamedTuple):
 class Evaluation(NamedTuple):
     """What `evaluate` found."""
 
-    loss: float  # mean cross-entropy, in nats
-    accuracy: float  # the fraction of rows whose largest logit is the label's
-    confusion: Array  # (K, K) counts: row = label, column = predicted class
+    loss: float  #: mean cross-entropy, in nats
+    accuracy: float  #: the fraction of rows whose largest logit is the label's
+    confusion: Array  #: (K, K) counts; row = label, column = predicted class
 
     def worst_pair(self) -> tuple[int, int, int]:
         """The most frequent mistake: (label, predicted class, how often); how often 0 if none."""
@@ -188,6 +188,8 @@ def _must_be_finite(array: Array, what: str, when: str, optimizer: Optimizer) ->
 
 def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) -> Evaluation:
     """Loss, accuracy and confusion counts of a classifier on rows x and labels y, or on a Dataset.
+
+    `model` takes rows and returns logits (N, K); it sees `batch_size` rows at a time.
 
     Examples
     --------

@@ -214,7 +214,14 @@ def listening(listener: Listener) -> Any:
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops are being recorded here, in this thread and task."""
+    """Whether ops are being recorded here, in this thread and task.
+
+    Examples
+    --------
+    >>> with no_grad():
+    ...     print(is_grad_enabled())
+    False
+    """
     return bool(_recording.get())
 
 
@@ -236,12 +243,25 @@ def no_grad() -> Any:
 
 
 def enable_grad() -> Any:
-    """Record again inside a `no_grad` block."""
+    """Record again inside a `no_grad` block.
+
+    Examples
+    --------
+    >>> with no_grad(), enable_grad():
+    ...     print(is_grad_enabled())
+    True
+    """
     return _in_mode(recording=True)
 
 
 def get_default_dtype() -> np.dtype[Any]:
-    """The dtype of lists, and of integers that need a gradient: float32 unless set otherwise."""
+    """The dtype of lists, and of integers that need a gradient: float32 unless set otherwise.
+
+    Examples
+    --------
+    >>> get_default_dtype()
+    dtype('float32')
+    """
     return _default_dtype
 
 
@@ -252,6 +272,14 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     ------
     TypeError
         If it is not float16, float32 or float64.
+
+    Examples
+    --------
+    >>> import tinygrad_xent as tx
+    >>> tx.set_default_dtype(float)
+    >>> tx.Tensor([1.0]).dtype
+    dtype('float64')
+    >>> tx.set_default_dtype("float32")
     """
     global _default_dtype
     wanted = np.dtype(dtype)

@@ -1,6 +1,6 @@
-"""Write docs/reference/ops.md from the ops themselves: ``python tests/tools/ops_reference.py``.
+"""Write docs/reference/{ops,functions}.md: ``python tests/tools/ops_reference.py``.
 
-Everything on the page is read off the package: the formulas from the rules, NumPy's names from the
+Everything on the pages is read off the package: the formulas from the rules, NumPy's names from the
 registered twins, what has been checked from the rows of tests/cases.py.
 """
 
@@ -23,9 +23,8 @@ from tinygrad_xent.op import NUMPY_TWINS, Op
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "ops.md"
-sys.path.insert(0, str(ROOT / "tests"))
-from cases import CASES  # noqa: E402
-
+FUNCTIONS = ROOT / "docs" / "reference" / "functions.md"
+ON_LOSSES_PAGE = ("cross_entropy", "losses", "softmax", "targets")  # written by hand
 # Where PyTorch's name is not ours: under torch, torch.nn.functional (F) or as a Tensor's method.
 # None where it has nothing of the kind.
 TORCH: dict[str, str | None] = {
@@ -127,6 +126,10 @@ def _sentence(function: Any) -> str:
 
 
 def page() -> str:
+    """The table of all ops."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from cases import CASES
+
     checked = {case.name: max(c.order for c in CASES if c.name == case.name) for case in CASES}
     lines = [
         "# All ops",
@@ -152,7 +155,42 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def functions_page() -> str:
+    """Every public function for autodoc, by room; names for the same; what has no gradient."""
+    lines = [
+        "# Functions of arrays",
+        "",
+        "Written by `tests/tools/ops_reference.py`. Each function takes Tensors, arrays and",
+        "numbers. Given a Tensor it returns a Tensor and records what it did; given arrays alone",
+        "it returns an array. NumPy's function of the same name, called with a Tensor, calls the",
+        "one here. The formula of every rule stands in the [table of all ops](ops.md); losses and",
+        "softmax have [a page of their own](losses.md).",
+    ]
+    rest = [name for name in ops.__all__ if name != "LikelyMistake"]
+    for module, functions in rooms():
+        room = module.__name__.rpartition(".")[2]
+        names = [function.__name__ for function, _ in functions]
+        rest = [name for name in rest if name not in names]
+        if room not in ON_LOSSES_PAGE:
+            lines += ["", f"## {room.capitalize()}", "", *_directives(names)]
+    plain = [name for name in rest if getattr(ops, name).__name__ == name]
+    lines += ["", "## Without a gradient", "", "These answer with plain arrays.", ""]
+    lines += _directives(plain)
+    lines += ["", "## Other names", "", "NumPy has two names for some functions; so has this.", ""]
+    lines += ["```{eval-rst}", ".. currentmodule:: tinygrad_xent", ""]
+    for name in rest:
+        if name not in plain:
+            lines += [f".. function:: {name}", "", f"   `{getattr(ops, name).__name__}`", ""]
+    return "\n".join([*lines[:-1], "```"]) + "\n"
+
+
+def _directives(names: list[str]) -> list[str]:
+    lines = [f".. autofunction:: {name}" for name in names]
+    return ["```{eval-rst}", ".. currentmodule:: tinygrad_xent", "", *lines, "```"]
+
+
 if __name__ == "__main__":
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    for path, text in ((PAGE, page()), (FUNCTIONS, functions_page())):
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")

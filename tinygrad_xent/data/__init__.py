@@ -1,10 +1,10 @@
 """Data to learn from: real sets that come with the package, toys whose truth is known, batches.
 
-    load, names      a data set by its name
-    Dataset          rows, labels, names, source; split into training and test part
-    Mixture          the mechanism behind the toys, and their exact p(y|x)
-    Standardiser     columns of mean 0 and standard deviation 1
-    batches          one shuffled epoch
+- `load`, `names`: a data set by its name
+- `Dataset`: rows, labels, names, source; split into training and test part
+- `Mixture`: the mechanism behind the toys, and their exact p(y|x)
+- `Standardiser`: columns of mean 0 and standard deviation 1
+- `batches`: one shuffled epoch
 
 This room needs NumPy alone and knows no other room: it hands out plain arrays.
 """

@@ -22,7 +22,7 @@ class Categorical(OfLogits):
     Parameters
     ----------
     logits
-        z, shape (*batch, K). -inf is a class that cannot be.
+        z, shape ``(*batch, K)``. -inf is a class that cannot be.
     probs
         q instead, of the same shape: not negative, with sum 1. Gradients at q are those along
         which the sum stays 1.
@@ -51,7 +51,7 @@ class Categorical(OfLogits):
 
     @property
     def mean(self) -> Any:
-        """The probabilities q = softmax(z), shape (*batch, K)."""
+        """The probabilities q = softmax(z), shape ``(*batch, K)``."""
         return ops.softmax(self.logits)
 
     def statistic(self, x: Any) -> Array:
@@ -81,11 +81,11 @@ class Categorical(OfLogits):
         return ops.take_along_axis(log_q, y, axis=-1)[..., 0]
 
     def fisher(self) -> Any:
-        """diag(q) - q qᵀ, shape (*batch, K, K): see `label_covariance`."""
+        """diag(q) - q qᵀ, shape ``(*batch, K, K)``: see `label_covariance`."""
         return label_covariance(self.mean)
 
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` labels, shape (n, *batch), by the Gumbel trick: the argmax of z plus Gumbel noise.
+        """``n`` labels, shape ``(n, *batch)``, by the Gumbel trick: argmax of z plus Gumbel noise.
 
         Maddison, Tarlow and Minka, "A* sampling", 2014. It asks for no probabilities,
         so a class is drawn as often as its logit says, however small it is.

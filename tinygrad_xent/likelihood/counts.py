@@ -85,7 +85,7 @@ class Bernoulli(OfLogits):
         return ops.sigmoid(self.logits) * ops.sigmoid(-self.logits)
 
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` outcomes 0 or 1, shape (n, *batch); `rng` is a Generator or a seed."""
+        """``n`` outcomes 0 or 1, shape ``(n, *batch)``; `rng` is a Generator or a seed."""
         q = raw(self.mean)
         return (np.random.default_rng(rng).random((n, *q.shape)) < q).astype(np.int64)
 
@@ -96,7 +96,7 @@ class Bernoulli(OfLogits):
         Parameters
         ----------
         data
-            Outcomes 0 or 1, shape (n, *batch).
+            Outcomes 0 or 1, shape ``(n, *batch)``.
 
         Raises
         ------
@@ -203,7 +203,7 @@ class Poisson(Discrete):
         return self.mean
 
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` counts, shape (n, *batch); `rng` is a Generator or a seed."""
+        """``n`` counts, shape ``(n, *batch)``; `rng` is a Generator or a seed."""
         rate = raw(self.mean)
         return np.asarray(np.random.default_rng(rng).poisson(rate, (n, *rate.shape)))
 
@@ -214,7 +214,7 @@ class Poisson(Discrete):
         Parameters
         ----------
         data
-            Counts, shape (n, *batch).
+            Counts, shape ``(n, *batch)``.
 
         Raises
         ------

@@ -63,7 +63,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` independent draws, shape (n, *batch); `rng` is a Generator or a seed."""
+        """``n`` independent draws, shape ``(n, *batch)``; `rng` is a Generator or a seed."""
 
     @classmethod
     @abstractmethod
@@ -109,7 +109,7 @@ class Distribution(ABC):
         Parameters
         ----------
         data
-            Shape (n, *batch): n observations, along the first axis.
+            Shape ``(n, *batch)``: n observations, along the first axis.
 
         Returns
         -------
@@ -153,7 +153,7 @@ class OfLogits(Discrete):
 
     @property
     def natural(self) -> Any:
-        """z, the logits: of shape (*batch, K), or of a coin's 1."""
+        """z, the logits: of shape ``(*batch, K)``, or of a coin's 1."""
         return self.logits
 
 

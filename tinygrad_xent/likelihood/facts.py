@@ -22,12 +22,12 @@ def label_covariance(q: Any) -> Any:
     Parameters
     ----------
     q
-        Probabilities, shape (*batch, K).
+        Probabilities, shape ``(*batch, K)``.
 
     Returns
     -------
     array or Tensor
-        Shape (*batch, K, K). Its rows sum to 0 to rounding, and q (1 - q) keeps its digits near
+        Shape ``(*batch, K, K)``. Its rows sum to 0 to rounding, and q (1 - q) keeps its digits near
         q = 1, where it is taken as the sum of the others.
 
     Examples
@@ -93,7 +93,7 @@ def gradient_covariance(p: Any, batch: int = 1) -> Any:
     Parameters
     ----------
     p
-        The distribution of the labels, shape (*batch axes, K).
+        The distribution of the labels, shape ``(*batch axes, K)``.
     batch
         How many labels each gradient is the mean of.
 

@@ -66,13 +66,13 @@ class Gaussian(Distribution):
 
     @property
     def natural(self) -> Any:
-        """(μ / σ², -1 / 2σ²), shape (*batch, 2)."""
+        """(μ / σ², -1 / 2σ²), shape ``(*batch, 2)``."""
         variance = self._spread(self.sigma**2)
         return ops.stack([self.mu / variance, -0.5 / variance], axis=-1)
 
     @property
     def mean(self) -> Any:
-        """(μ, μ² + σ²), the means of x and x², shape (*batch, 2)."""
+        """(μ, μ² + σ²), the means of x and x², shape ``(*batch, 2)``."""
         mu = self._spread(self.mu)
         return ops.stack([mu, mu**2 + self.sigma**2], axis=-1)
 
@@ -101,14 +101,14 @@ class Gaussian(Distribution):
         return ops.exp(self.log_prob(x))
 
     def fisher(self) -> Any:
-        """The covariance of (x, x²): ((σ², 2μσ²), (2μσ², 4μ²σ² + 2σ⁴)), shape (*batch, 2, 2)."""
+        """((σ², 2μσ²), (2μσ², 4μ²σ² + 2σ⁴)), shape ``(*batch, 2, 2)``: the covariance of x, x²."""
         mu, v = self._spread(self.mu), self._spread(self.sigma**2)
         cross = 2 * mu * v
         rows = [[v, cross], [cross, 2 * mu * cross + 2 * v**2]]
         return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
 
     def sample(self, rng: Seed, n: int) -> Array:
-        """``n`` independent draws, shape (n, *batch); `rng` is a Generator or a seed."""
+        """``n`` independent draws, shape ``(n, *batch)``; `rng` is a Generator or a seed."""
         mu, sigma = np.broadcast_arrays(raw(self.mu), raw(self.sigma))
         return np.asarray(mu + sigma * np.random.default_rng(rng).standard_normal((n, *mu.shape)))
 
@@ -119,7 +119,7 @@ class Gaussian(Distribution):
         Parameters
         ----------
         data
-            Shape (n, *batch), finite.
+            Shape ``(n, *batch)``, finite.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class Gaussian(Distribution):
         Parameters
         ----------
         data
-            Shape (n, *batch), finite, as for `fit`.
+            Shape ``(n, *batch)``, finite, as for `fit`.
         steps, lr
             Of Adam; lr shrinks to 0 along a straight line.
 

@@ -1,6 +1,7 @@
 """How weights and biases start: each function draws an array from a Generator.
 
-`Linear` calls it for its weight, of shape (fan_in, fan_out), and for its bias, of shape (fan_out,).
+`Linear` calls it for its weight, of shape (fan_in, fan_out), and for its bias, of shape (fan_out,):
+with the Generator `rng`, that `shape`, and `fan_in`, how many numbers each output is made of.
 """
 
 from __future__ import annotations

@@ -1,0 +1,80 @@
+"""The documentation in a browser, from disk: no network, nothing cut off, a search that finds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="the extra browser")
+pytest.importorskip("sphinx", reason="the extra docs")
+pytest.importorskip("furo", reason="the extra docs")
+pytest.importorskip("latex2mathml", reason="the extra docs")
+from test_browser import browser  # noqa: F401 - a fixture
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    "index",
+    "howto/write_an_op",
+    "reference/losses",
+    "reference/ops",
+    "comparison",
+    "numerics",
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    command = ["-m", "sphinx", "-q", "-b", "html", "docs", str(folder)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture
+def open_page(browser, site):  # noqa: F811
+    asked, pages = [], []
+
+    def open_it(name, **options):
+        page = browser.new_page(**options)
+        pages.append(page)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / f"{name}.html").as_uri())
+        return page
+
+    yield open_it
+    for page in pages:
+        page.close()
+    assert asked
+    assert not [url for url in asked if not url.startswith(("file:", "data:"))]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_leaves_the_page(open_page, name, width, scheme):
+    page = open_page(name, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+    outside = page.evaluate(
+        "[...document.querySelectorAll('article *')].filter(e =>"
+        " e.getBoundingClientRect().right > innerWidth + 1"
+        " && !e.closest('pre, .math, .table-wrapper')).map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert outside == []
+
+
+def test_the_search_finds_a_function_without_a_server(open_page):
+    page = open_page("index")
+    page.fill("input[name=q]", "cross_entropy")
+    page.press("input[name=q]", "Enter")
+    page.wait_for_selector("ul.search li a")
+    found = page.locator("ul.search li a").all_inner_texts()
+    assert "tinygrad_xent.cross_entropy" in found
+
+
+def test_formulas_are_drawn(open_page):
+    page = open_page("numerics")
+    assert page.locator("math").count() > 20
+    assert page.locator("math mfrac").first.bounding_box()["height"] > 20
+    assert page.locator("merror").count() == 0
