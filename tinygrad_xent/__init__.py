@@ -15,7 +15,7 @@ from .training import History, evaluate, fit
 from .value import enable_grad, get_default_dtype, is_grad_enabled, no_grad, set_default_dtype
 
 if TYPE_CHECKING:
-    from . import draw
+    from . import draw, lessons
     from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "lessons",
     "likelihood",
     "load",
     "load_model",
@@ -69,12 +70,13 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """What draws is loaded when it is first asked for: most programs never draw."""
-    if name in ("draw", *_DRAWN):
-        from importlib import import_module
+    """What draws or teaches is loaded when it is first asked for: most programs never draw."""
+    from importlib import import_module
 
-        draw = import_module(".draw", __name__)
-        return draw if name == "draw" else getattr(draw, name)
+    if name in ("draw", "lessons"):
+        return import_module(f".{name}", __name__)
+    if name in _DRAWN:
+        return getattr(import_module(".draw", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

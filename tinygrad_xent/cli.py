@@ -95,6 +95,7 @@ def _parser() -> Parser:
     option("--quiet", action="store_true", help="print only the folder that was written")
     train.set_defaults(run=train_and_show)
     _add_watch(commands)
+    _add_lesson(commands)
     about = commands.add_parser(
         "engines",
         help="list what can lay out drawings, and what to install for more",
@@ -122,6 +123,37 @@ def _add_watch(commands: Any) -> None:
     option("--out", type=_page, default=Path("watch.html"), metavar="FILE", help="%(default)s")
     option("--no-open", action="store_true", help="only write the page, do not open it")
     watch.set_defaults(run=watch_and_open)
+
+
+def _add_lesson(commands: Any) -> None:
+    taught = commands.add_parser(
+        "lesson",
+        help="read one of the twelve lessons on cross-entropy and run its experiment",
+        description="Print a lesson, run its experiment and write its pictures; without a number, "
+        "list the lessons.",
+    )
+    option = taught.add_argument
+    option("number", nargs="?", type=_at_least_one, metavar="N", help="which lesson")
+    option("--all", action="store_true", help="all lessons, one after another")
+    option("--answers", action="store_true", help="also show the answers of the exercises")
+    option("--out", type=_folder, metavar="DIR", help="default lessons-out")
+    taught.set_defaults(run=teach)
+
+
+def teach(options: argparse.Namespace) -> None:
+    """List the lessons, or teach one or all."""
+    from .lessons import lesson, lessons, terminal
+
+    if options.all and options.number is not None:
+        raise ValueError(f"lesson: either {options.number} or --all, not both")
+    if not options.all and options.number is None:
+        return terminal.contents()
+    taught = lessons() if options.all else (lesson(options.number),)
+    out = options.out or Path("lessons-out")
+    out.mkdir(parents=True, exist_ok=True)
+    for each in taught:
+        terminal.teach(each.number, out, answers=options.answers)
+    return None
 
 
 def watch_and_open(options: argparse.Namespace) -> None:

@@ -41,7 +41,7 @@ def curves(
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['loss (nats)', 'accuracy']
     """
-    figure = _figure(width=9.0, height=3.6)
+    figure = new_figure(width=9.0, height=3.6)
     left, right = figure.subplots(1, 2)
     for axes, train, test, what in (
         (left, train_loss, test_loss, "loss (nats)"),
@@ -62,7 +62,14 @@ def curves(
     return figure
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, in inches, that belongs to nobody else.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib, naming the pip command.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
