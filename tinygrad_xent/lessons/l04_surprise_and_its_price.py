@@ -71,7 +71,7 @@ EXERCISES = (
                 lambda: 0.5 * np.log2(0.5 / 0.7) + 0.5 * np.log2(0.5 / 0.3),
                 "that is KL(q‖p): p is what happens, .7, and comes first.",
             ),
-            (lambda: 1.0, "that is all of the cost; how much of it could he have avoided?"),
+            (lambda: 1.0, "that is all of the cost; how much of it could be avoided?"),
             (
                 lambda: -0.7 * np.log2(0.7) - 0.3 * np.log2(0.3),
                 "that is what cannot be avoided, H(p); one half costs 1 bit.",
