@@ -16,7 +16,9 @@ from sphinx.errors import ExtensionError
 # The reference is read off this checkout, the formulas of ops as for the table of all ops.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "tools"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
+import _lessons
 import ops_reference
 
 from tinygrad_xent import __version__, cli
@@ -26,11 +28,12 @@ author = "The tinygrad_xent authors"
 copyright = "2026, The tinygrad_xent authors"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_players"]
 
 html_theme = "furo"
 html_title = "tinygrad_xent"
 html_static_path = ["_static"]
+html_extra_path = ["_players"]  # what the lessons' pages show in frames
 html_css_files = ["custom.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
@@ -148,6 +151,8 @@ def nothing_from_elsewhere(app, failure):
 def setup(app):
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     app.add_directive("command-help", Help)
+    app.connect("builder-inited", _lessons.write)
+    app.connect("source-read", _lessons.from_the_package)
     app.connect("autodoc-process-signature", plainer)
     app.connect("autodoc-process-docstring", arguments_are_no_links)
     app.connect("autodoc-process-docstring", with_formulas, priority=900)
