@@ -44,10 +44,16 @@ def test_a_mutation_is_made_and_seen():
     assert (done.stdout, done.returncode) == ("1 of 1 red\n", 0), done.stderr
 
 
-def test_shares_are_the_whole(monkeypatch):
+def test_verdicts_and_shares(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).with_name("tools"))
-    from mutate_articles import share_of
+    from mutate_articles import said_by, share_of
 
+    def wrong():
+        assert 1 + 1 == 3
+
+    assert said_by(wrong) == "red"
+    assert said_by(lambda: None) == "green"
+    assert said_by(lambda: 1 / 0) == "ZeroDivisionError: division by zero"
     tasks = list(range(23))
     shares = [share_of(tasks, f"{k}/5") for k in range(1, 6)]
     assert sorted(task for share in shares for task in share) == tasks

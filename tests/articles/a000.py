@@ -46,11 +46,7 @@ def minus_log_of_one_half():
     assert tx.cross_entropy(np.log([q]), [2]) == pytest.approx(0.6931471805599453, rel=1e-14)
 
 
-@breaks(
-    "backprop.py",
-    "gradients[number] + term if number in gradients else term",
-    "term",
-)
+@breaks("backprop.py", "gradients[number] + term if number in gradients else term", "term")
 @breaks("optim.py", "moved = -float(self.lr) * g", "moved = float(self.lr) * g")
 def updated_by_the_chain_rule():
     a = leaf(1.0)
@@ -102,9 +98,8 @@ def likelihood_and_its_log():
     assert theta[np.argmax(likelihood)] == theta[np.argmax(logarithm)] == pytest.approx(0.7)
 
 
-@breaks(
-    "likelihood/counts.py", "logits = log_of(q) - log_of(1 - q)", "logits = log_of(q)"
-)  # still a pmf over y, of another coin: the integral sees it
+# Still a pmf over y, but of another coin: the integral sees it.
+@breaks("likelihood/counts.py", "logits = log_of(q) - log_of(1 - q)", "logits = log_of(q)")
 @breaks("ops/losses.py", "(1 - y) * np.logaddexp(0, x), w", "(1 - y) * np.logaddexp(0, -x), w")
 def likelihood_is_no_distribution():
     for theta in (0.1, 0.7):
@@ -186,11 +181,11 @@ def products_become_sums(q, n, seed):
     assert coin.log_likelihood(np.ones(2000, int)) == pytest.approx(-2000 * math.log(2), rel=1e-14)
 
 
-@breaks(
+@breaks(  # add-one smoothing, which is another estimate
     "likelihood/counts.py",
     "cls(probs=cls(logits=0.0).statistic(x).mean(axis=0))",
     "cls(probs=(cls(logits=0.0).statistic(x).sum(axis=0) + 1) / (len(x) + 2))",
-)  # add-one smoothing, which is another estimate
+)
 @breaks("optim.py", "return theta - float(self.lr) / (1", "return theta + float(self.lr) / (1")
 def most_likely_bernoulli():
     y = np.random.default_rng(0).integers(0, 2, 50)

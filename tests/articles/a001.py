@@ -71,11 +71,11 @@ def likelihood_of_counts(q, n, seed):
     assert Categorical(probs=q).log_likelihood(y) == pytest.approx(wanted, rel=1e-12)
 
 
-@breaks(
+@breaks(  # add-one smoothing
     "likelihood/categorical.py",
     "np.bincount(y, minlength=classes) / len(y)",
     "(np.bincount(y, minlength=classes) + 1) / (len(y) + classes)",
-)  # add-one smoothing
+)
 @breaks("ops/elementary.py", "return g / x\n", "return g * x\n")
 def counting_is_maximum_likelihood():
     """KKT: -p/q + λ = 0. That is enough for a minimum because -log is convex; see random q."""

@@ -280,6 +280,7 @@ def q_minus_p(z0, seed):
 )
 @given(pairs)
 def logits_not_probabilities(pair):
+    """So q - p belongs to cross-entropy *and* softmax: of another link another loss has it."""
     p, q0 = pair
     q = leaf(q0)
     information.cross_entropy(p, q).backward()

@@ -42,12 +42,14 @@ def hessian(z, seed):
 
 
 @breaks("likelihood/facts.py", "step = 1 - target / q", "step = q - target")
-@breaks(
-    "likelihood/categorical.py", "label_covariance(self.mean)", "label_covariance(self.mean) * 2"
+@breaks(  # E q qᵀ, as Fisher is sometimes misquoted
+    "likelihood/categorical.py",
+    "label_covariance(self.mean)",
+    "self.mean[..., :, None] * self.mean[..., None, :]",
 )
 @given(logits)
 def fisher_is_hessian(z):
-    """F = E (q - e_y)(q - e_y)ᵀ over labels y of the model's own; not E q qᵀ."""
+    """F = E (q - e_y)(q - e_y)ᵀ over labels y of the model's own."""
     q = softmax(z)
     errors = q - np.eye(len(z))
     fisher = np.einsum("y,yi,yj->ij", q, errors, errors)
