@@ -124,7 +124,7 @@ def draw_reliability(axes: Any, seen: Any) -> None:
         )
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.03), ylim=(0, 1.03))
     axes.set_aspect("equal")
-    legend = axes.legend(frameon=False, loc="lower right")
+    legend = axes.legend(frameon=False, loc="best")
     for handle in legend.legend_handles[1:]:
         handle.set_sizes([36])  # not as large as the first bin happens to be
 
