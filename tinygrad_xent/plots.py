@@ -104,7 +104,20 @@ def reliability(seen: Any) -> Any:
 
 
 def draw_reliability(axes: Any, seen: Any) -> None:
-    """What `reliability` draws, on matplotlib axes that are there already."""
+    """What `reliability` draws, on matplotlib axes that are there already.
+
+    Parameters
+    ----------
+    axes
+        Of a matplotlib Figure, beside others of yours.
+    seen
+        As for `reliability`; see the example there.
+
+    Raises
+    ------
+    ValueError
+        If there is no diagram to draw.
+    """
     diagrams = seen if isinstance(seen, Mapping) else {"": seen}
     if not diagrams:
         raise ValueError("reliability: there is nothing to draw; wanted at least one diagram")
@@ -137,12 +150,22 @@ def _wilson(share: Any, n: Any) -> tuple[Any, Any]:
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure, in inches, that belongs to nobody else.
+    """An empty matplotlib Figure that belongs to nobody else.
+
+    Parameters
+    ----------
+    width, height
+        In inches.
 
     Raises
     ------
     ImportError
         Without matplotlib, naming the pip command.
+
+    Examples
+    --------
+    >>> new_figure(6.0, 3.4).axes
+    []
     """
     try:
         from matplotlib.figure import Figure

@@ -47,7 +47,7 @@ def minus_log_of_one_half():
 
 
 @breaks("backprop.py", "gradients[number] + term if number in gradients else term", "term")
-@breaks("optim.py", "moved = -float(self.lr) * g", "moved = float(self.lr) * g")
+@breaks("optim.py", "moved = g * -float(self.lr)", "moved = float(self.lr) * g")
 def updated_by_the_chain_rule():
     a = leaf(1.0)
     b = a + a
