@@ -1,4 +1,4 @@
-"""The lessons as pages of the site: run, with their pictures, and with their players in the page."""
+"""The lessons as pages of the site: run, with their pictures, and with players in the page."""
 
 import re
 import shutil
