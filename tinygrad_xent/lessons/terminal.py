@@ -24,13 +24,13 @@ def _console() -> Console:
 
 def contents() -> None:
     """Print number, title and claim of every lesson."""
-    from rich.table import Table
+    from rich.padding import Padding
+    from rich.text import Text
 
-    table = Table("", "lesson", "what it shows", box=None, pad_edge=False)
-    for found in lessons():
-        table.add_row(str(found.number), found.title, found.claim)
     console = _console()
-    console.print(table)
+    for found in lessons():
+        console.print(Text(f"{found.number:>2}  {found.title}", style="bold"))
+        console.print(Padding(Text(found.claim), (0, 0, 0, 4)))
     console.print("\ntinygrad-xent lesson 1 runs the first; --out DIR says where its pictures go.")
 
 
