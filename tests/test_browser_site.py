@@ -20,6 +20,9 @@ PAGES = [
     "reference/ops",
     "comparison",
     "numerics",
+    "lessons/l04_surprise_and_its_price",
+    "lessons/l06_q_minus_p",
+    "lessons/l11_train_it_then_doubt_it",
 ]
 
 
@@ -78,3 +81,18 @@ def test_formulas_are_drawn(open_page):
     assert page.locator("math").count() > 20
     assert page.locator("math mfrac").first.bounding_box()["height"] > 20
     assert page.locator("merror").count() == 0
+
+
+def test_a_lesson_shows_its_pictures_and_plays(open_page):
+    page = open_page("lessons/l06_q_minus_p", viewport={"width": 1280, "height": 900})
+    page.locator("iframe.player").scroll_into_view_if_needed()  # it is loaded lazily
+    player = page.frame_locator("iframe.player")
+    player.locator("#last").click()
+    assert "0.671" in player.locator("#say").inner_text()
+    broken = "[...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth).length"
+    assert page.evaluate("document.images.length") >= 3
+    assert page.evaluate(broken) == 0
+    answers = page.locator("details")
+    assert not answers.locator("pre").first.is_visible()
+    answers.locator("summary").click()
+    assert "Right: " in answers.inner_text()
