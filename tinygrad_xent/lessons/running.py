@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..files import replacing
 from .answers import Verdict, number_of
 from .page import PICTURE, Lesson, lesson
 
@@ -62,8 +63,6 @@ def picture(number: int, folder: str | os.PathLike[str] = ".") -> str:
     ImportError
         Without matplotlib: ``pip install "tinygrad-xent[plot]"``.
     """
-    from ..files import replacing
-
     found = lesson(number)
     figure = _module(found).picture()
     name = f"{found.name}.png"
@@ -110,7 +109,8 @@ def run(
             else:
                 _run(piece, names, show)
     page = folder / f"{found.name}.md"
-    page.write_text(found.text if answers else found.without_answers, encoding="utf-8")
+    with replacing(page) as temporary:
+        temporary.write_text(found.text if answers else found.without_answers, encoding="utf-8")
     return [page, *(path for file in found.pictures if (path := folder / file).exists())]
 
 
