@@ -419,3 +419,9 @@ def test_watch_says_what_is_wrong_in_one_line(words, code, says, capsys):
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_half_a_character_in_a_name_is_no_reason_to_lose_the_page(tmp_path):
+    x = tx.Tensor([1.0], requires_grad=True, name="a\ud800b")
+    tx.play((x * x).sum()).save(tmp_path / "page.html")
+    assert "a\ufffdb" in (tmp_path / "page.html").read_text(encoding="utf-8")

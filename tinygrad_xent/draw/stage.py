@@ -83,7 +83,8 @@ def filled(
         "script": code,
     }
     template = _asset("page.html").replace("{{body}}", _asset(body))
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+    return re.sub(r"[\ud800-\udfff]", "\ufffd", page)  # half a character, which no file can hold
 
 
 def _panes(number: int, scene: Scene) -> str:
