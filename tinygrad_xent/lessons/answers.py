@@ -153,7 +153,8 @@ def _numbers(given: Any) -> Array | None:
 
 def _rounded(wanted: Any) -> Array:
     """What is right, to two digits."""
-    return np.array([float(f"{x:.2g}") for x in np.ravel(wanted)]).reshape(np.shape(wanted))
+    digits = [float(f"{x:.2g}") for x in np.ravel(wanted)]
+    return np.reshape(np.array(digits), np.shape(wanted))
 
 
 def number_of(exercises: Sequence[Exercise], number: int, where: str) -> Exercise:
