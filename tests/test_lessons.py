@@ -1,6 +1,7 @@
 """The lessons: what each page must have, that its pictures appear, and that answers are judged."""
 
 import re
+import sys
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -131,6 +132,27 @@ def test_output_is_what_the_code_prints_now(tmp_path, monkeypatch):
     assert heard[1:] == [("code", "1 + 1\n"), ("output", "2\n")]
 
 
+def test_without_matplotlib_the_rest_is_taught(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["lesson", "8", "--out", str(tmp_path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not here: plots need matplotlib" in said
+    assert "16 steps and 238: not drawn" in said
+    assert (tmp_path / "l08_squares.svg").exists()
+    assert not list(tmp_path.glob("*.png"))
+    assert "squares 238 logs 16" in said
+
+
+def test_a_folder_that_takes_nothing_is_found_before_the_lesson_begins(tmp_path, capsys):
+    (tmp_path / "l01_what_the_loss_asks.md").mkdir()  # as root may write to any folder
+    assert main(["lesson", "1", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("tinygrad-xent: error: ")
+    assert "l01_what_the_loss_asks.md" in said.err
+
+
 def test_a_mistake_in_a_lesson_is_not_swallowed(tmp_path, monkeypatch):
     broken = tx.lessons.Lesson(1, "l01_what_the_loss_asks", PAGE.format("1 / 0"))
     monkeypatch.setattr("tinygrad_xent.lessons.running.lesson", lambda number: broken)
@@ -237,6 +259,7 @@ def test_command_teaches(tmp_path, capsys):
     assert ">>> import tinygrad_xent as tx" in said
     assert "written to" in said
     assert "Right:" not in said
+    assert "Next: lesson 7, the same story as MSE, which" in " ".join(said.split())
     assert (tmp_path / "out" / "l06_q_minus_p.png").exists()
 
 
