@@ -62,9 +62,18 @@ def test_nothing_leaves_the_page(open_page, name, width, scheme):
     outside = page.evaluate(
         "[...document.querySelectorAll('article *')].filter(e =>"
         " e.getBoundingClientRect().right > innerWidth + 1"
-        " && !e.closest('pre, .math, .table-wrapper')).map(e => e.outerHTML.slice(0, 80))"
+        " && !e.closest('pre, .math, .table-wrapper, p:has(> img[src$=png])'))"
+        ".map(e => e.outerHTML.slice(0, 80))"
     )
     assert outside == []
+
+
+def test_a_figure_of_several_panels_can_be_read_on_a_phone(open_page):
+    page = open_page("lessons/l11_train_it_then_doubt_it", viewport={"width": 390, "height": 900})
+    figure = page.locator("article img[src$='.png']").first
+    figure.scroll_into_view_if_needed()
+    assert figure.bounding_box()["width"] > 600
+    assert figure.locator("..").evaluate("p => p.scrollWidth > p.clientWidth")
 
 
 def test_the_search_finds_a_function_without_a_server(open_page):

@@ -1,6 +1,9 @@
 """The lessons: what each page must have, that its pictures appear, and that answers are judged."""
 
 import re
+import sys
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -129,6 +132,27 @@ def test_output_is_what_the_code_prints_now(tmp_path, monkeypatch):
     assert heard[1:] == [("code", "1 + 1\n"), ("output", "2\n")]
 
 
+def test_without_matplotlib_the_rest_is_taught(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["lesson", "8", "--out", str(tmp_path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not here: plots need matplotlib" in said
+    assert "16 steps and 238: not drawn" in said
+    assert (tmp_path / "l08_squares.svg").exists()
+    assert not list(tmp_path.glob("*.png"))
+    assert "squares 238 logs 16" in said
+
+
+def test_a_folder_that_takes_nothing_is_found_before_the_lesson_begins(tmp_path, capsys):
+    (tmp_path / "l01_what_the_loss_asks.md").mkdir()  # as root may write to any folder
+    assert main(["lesson", "1", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("tinygrad-xent: error: ")
+    assert "l01_what_the_loss_asks.md" in said.err
+
+
 def test_a_mistake_in_a_lesson_is_not_swallowed(tmp_path, monkeypatch):
     broken = tx.lessons.Lesson(1, "l01_what_the_loss_asks", PAGE.format("1 / 0"))
     monkeypatch.setattr("tinygrad_xent.lessons.running.lesson", lambda number: broken)
@@ -142,7 +166,7 @@ def test_answers():
     assert str(number.check(tx.Tensor(0.5))) == "Right: why"
     assert str(number.check(0.51)) == "Not yet: hint"
     assert str(number.check(2)) == "Not yet: upside down"
-    assert str(number.check([0.5, 0.5])) == "Not yet: wanted shape (), got (2,)"
+    assert str(number.check([0.5, 0.5])) == "Not yet: wanted a number, got shape (2,)"
     assert str(number.check("half")) == "Not yet: wanted a number, got 'half'"
     word = Exercise(lambda: "yes", "why", "hint")
     assert word.check(" Yes ")
@@ -150,16 +174,63 @@ def test_answers():
     array = Exercise(lambda: np.array([0.0, 1.0]), "why", "hint")
     assert array.check([0, 1.001])
     assert not array.check([1e-3, 1.0])
+    assert str(array.check([[0, 1], [2]])) == (
+        "Not yet: wanted numbers of shape (2,), got [[0, 1], [2]]"
+    )
     truth = Exercise(lambda: True, "why", "hint")
     assert truth.check(np.True_)
     assert not truth.check(1)
     double = Exercise(lambda x: 2 * x, "why", "hint", inputs=((1.0,), (2.0,)))
     assert double.check(lambda x: x + x)
-    assert str(double.check(lambda x: 2.0)) == "Not yet: f(2.) gave 2., wanted 4.. hint"
+    assert str(double.check(lambda x: 2.0)) == "Not yet: f(2) gave 2, wanted 4; hint"
     assert str(double.check(3)) == "Not yet: wanted a function, got 3"
     assert str(double.check(lambda x: 1 / 0)) == (
-        "Not yet: f(1.) raised ZeroDivisionError: division by zero"
+        "Not yet: f(1) raised ZeroDivisionError: division by zero"
     )
+
+
+@pytest.mark.parametrize(
+    "third",
+    [
+        1 / 3,
+        0.333,
+        np.float32(1 / 3),
+        Fraction(1, 3),
+        Decimal("0.333"),
+        tx.Tensor(1 / 3),
+        tx.Tensor([1 / 3]),
+        np.array([[1 / 3]]),
+    ],
+    ids=repr,
+)
+def test_a_right_answer_may_come_in_any_form(third):
+    assert Exercise(lambda: 1 / 3, "why", "hint").check(third)
+    thirds = Exercise(lambda: np.full(2, 1 / 3), "why", "hint")
+    assert thirds.check((third, third))
+    assert thirds.check([[1 / 3, 1 / 3]])  # as z.grad of a batch of one
+
+
+@pytest.mark.parametrize("given", [None, np.log, {0.5}, {"red": 0.5}, object()], ids=repr)
+def test_what_is_no_number_is_told_so(given):
+    number = Exercise(lambda: 0.5, "why", "hint")
+    assert number.check(given).text == f"wanted a number, got {given!r}"
+
+
+def test_two_digits_are_told_from_a_mistake():
+    third = Exercise(lambda: 1 / 3, "why", "hint")
+    assert "three digits" in third.check(0.33).text
+    assert third.check(0.32).text == "hint"
+
+
+def test_a_function_that_works_in_place_changes_no_later_question():
+    def twice(x):
+        x *= 2
+        return x
+
+    double = Exercise(lambda x: 2 * x, "why", "hint", inputs=((np.array([1.0, 2.0]),),))
+    assert double.check(twice)
+    assert double.check(twice)
+    np.testing.assert_array_equal(double.inputs[0][0], [1.0, 2.0])
 
 
 @pytest.mark.parametrize("number", [0, 13, "6", None])
@@ -168,9 +239,9 @@ def test_no_such_lesson(number):
         tx.lessons.check(number, 1.0)
 
 
-@pytest.mark.parametrize("exercise", [0, 9])
+@pytest.mark.parametrize("exercise", [0, 9, "two", None])
 def test_no_such_exercise(exercise):
-    with pytest.raises(ValueError, match=rf"lesson 6: there is no exercise {exercise}"):
+    with pytest.raises(ValueError, match=f"lesson 6: there is no exercise {exercise!r};"):
         tx.lessons.check(6, 1.0, exercise)
 
 
@@ -188,6 +259,7 @@ def test_command_teaches(tmp_path, capsys):
     assert ">>> import tinygrad_xent as tx" in said
     assert "written to" in said
     assert "Right:" not in said
+    assert "Next: lesson 7, the same story as MSE, which" in " ".join(said.split())
     assert (tmp_path / "out" / "l06_q_minus_p.png").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from ..value import Array
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,16 @@ class Exercise:
 
     def _told(self, given: Any, wanted: Any) -> str:
         """The hint, or what kind of answer is wanted if it is of another kind."""
-        if isinstance(wanted, str) != isinstance(given, str):
-            return f"wanted {'a word' if isinstance(wanted, str) else 'a number'}, got {given!r}"
-        if not isinstance(wanted, str) and np.shape(_plain(given)) != np.shape(wanted):
-            return f"wanted shape {np.shape(wanted)}, got {np.shape(_plain(given))}"
+        if isinstance(wanted, str):
+            return self.hint if isinstance(given, str) else f"wanted a word, got {given!r}"
+        kind = f"numbers of shape {np.shape(wanted)}" if np.ndim(wanted) else "a number"
+        got = _numbers(given)
+        if got is None:
+            return f"wanted {kind}, got {given!r}"
+        if got.shape != np.shape(wanted):
+            return f"wanted {kind}, got shape {got.shape}"
+        if _same(got, _rounded(wanted), 1e-9):
+            return "that is right as far as it goes; give three digits."
         return self.hint
 
     def _check_function(self, given: Any) -> Verdict:
@@ -91,7 +99,8 @@ class Exercise:
             shown = ", ".join(map(_shown, arguments))
             try:
                 with np.errstate(all="ignore"):
-                    got = given(*arguments)
+                    # Copies: a function that works in place must not change what is asked next.
+                    got = given(*copy.deepcopy(arguments))
             except Exception as error:
                 return Verdict(False, f"f({shown}) raised {type(error).__name__}: {error}")
             wanted = self.answer(*arguments)
@@ -100,7 +109,7 @@ class Exercise:
                     if _same(got, mistake(*arguments), 1e-6):
                         return Verdict(False, hint)
                 told = f"f({shown}) gave {_shown(got)}, wanted {_shown(wanted)}"
-                return Verdict(False, f"{told}. {self.hint}")
+                return Verdict(False, f"{told}; {self.hint}")
         return Verdict(True, self.why)
 
 
@@ -110,8 +119,10 @@ def _plain(value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     array = np.asarray(_plain(value))
-    if array.dtype.kind == "O":
-        return repr(value)
+    if array.dtype.kind not in "biuf":
+        return str(getattr(value, "__name__", repr(value)))
+    if not array.ndim:
+        return f"{array.item():.5g}"
     return np.array2string(array, precision=4, separator=", ", threshold=20)
 
 
@@ -121,19 +132,34 @@ def _same(given: Any, wanted: Any, rtol: float) -> bool:
         return str(given).strip().casefold() == str(wanted).strip().casefold()
     if isinstance(wanted, (bool, np.bool_)):
         return isinstance(given, (bool, np.bool_)) and bool(given) == bool(wanted)
-    try:
-        got, right = np.asarray(_plain(given), np.float64), np.asarray(wanted, np.float64)
-    except (TypeError, ValueError):
+    got, right = _numbers(given), np.asarray(wanted, np.float64)
+    if got is None or np.squeeze(got).shape != np.squeeze(right).shape:  # (1, K) is a row of K too
         return False
-    if got.shape != right.shape:
-        return False
+    got = got.reshape(right.shape)
     # An exact zero in an array is wanted to the accuracy of its largest neighbour.
     largest = float(np.max(np.abs(right[np.isfinite(right)]), initial=0.0))
     return bool(np.allclose(got, right, rtol=rtol, atol=1e-9 * (largest or 1.0), equal_nan=True))
 
 
+def _numbers(given: Any) -> Array | None:
+    """An answer as an array, or None if it is not made of numbers."""
+    if given is None or isinstance(given, str):
+        return None  # NumPy would read None as nan
+    try:
+        return np.asarray(_plain(given), np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _rounded(wanted: Any) -> Array:
+    """What is right, to two digits."""
+    digits = [float(f"{x:.2g}") for x in np.ravel(wanted)]
+    return np.reshape(np.array(digits), np.shape(wanted))
+
+
 def number_of(exercises: Sequence[Exercise], number: int, where: str) -> Exercise:
     """The exercise of this number, from 1."""
-    if not 1 <= number <= len(exercises):
-        raise ValueError(f"{where}: there is no exercise {number!r}; wanted 1 to {len(exercises)}")
-    return exercises[number - 1]
+    for found, exercise in enumerate(exercises, 1):
+        if found == number:
+            return exercise
+    raise ValueError(f"{where}: there is no exercise {number!r}; wanted 1 to {len(exercises)}")

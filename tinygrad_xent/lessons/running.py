@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -96,22 +97,30 @@ def run(
     ------
     ValueError
         If there is no such lesson.
+    OSError
+        If the folder cannot be written to; then nothing is shown.
     """
     found = lesson(number)
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
+    # First of all, so that a folder that cannot be written to is found before the lesson begins.
+    page = folder / f"{found.name}.md"
+    with replacing(page) as temporary:
+        temporary.write_text(found.text if answers else found.without_answers, encoding="utf-8")
     show = show or (lambda kind, text: None)
     names: dict[str, Any] = {"__name__": "__main__"}
     with _inside(folder):
         for kind, piece in found.parts(answers):
             if kind == "text":
-                show("text", PICTURE.sub(lambda m: f"*{m[1]}: {folder / m[2]}*", piece))
+                show("text", PICTURE.sub(lambda m: _caption(m, folder), piece))
             else:
                 _run(piece, names, show)
-    page = folder / f"{found.name}.md"
-    with replacing(page) as temporary:
-        temporary.write_text(found.text if answers else found.without_answers, encoding="utf-8")
     return [page, *(path for file in found.pictures if (path := folder / file).exists())]
+
+
+def _caption(link: re.Match[str], folder: Path) -> str:
+    """What a picture shows and where it is, if it could be drawn. We are in its folder."""
+    return f"*{link[1]}: {folder / link[2] if Path(link[2]).exists() else 'not drawn'}*"
 
 
 def _run(examples: str, names: dict[str, Any], show: Callable[[str, str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from .running import run
 if TYPE_CHECKING:
     from rich.console import Console
 
+PAGE = re.compile(r"\[([^\]]*)\]\(l\d\d_\w+\.md\)")  # a link that leads nowhere in a terminal
 WIDTH = 100  # what can be read without turning the head
 
 
@@ -45,7 +47,7 @@ def teach(number: int, folder: Path, *, answers: bool = False) -> None:
 
     def show(kind: str, text: str) -> None:
         if kind == "text":
-            console.print(Markdown(text, hyperlinks=False))
+            console.print(Markdown(PAGE.sub(r"\1", text), hyperlinks=False))
             console.print()
         elif kind == "code":
             lines = text.rstrip("\n").split("\n")
