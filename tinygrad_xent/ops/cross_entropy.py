@@ -28,7 +28,9 @@ class CrossEntropy(Op):
     """-Σ p log softmax(z) for a batch, the op that this package is named after.
 
     What fusing buys: stability (no overflow, no log of 0, tiny losses keep their digits), speed
-    (one exponential per logit) and a picture with q - p on it. Its twin is `unfused_cross_entropy`.
+    and a picture with q - p on it. Its twin is `unfused_cross_entropy`. Of main memory it reads and
+    writes four numbers per logit: forward z and q - p, backward q - p and the gradient. Two would
+    do if backward scaled q - p where it lies, which a drawing or a second backward still needs.
 
     With a `share` each row's loss is multiplied by its own, and a mean divided by their `total`; a
     row of share 0 has the loss 0 and the gradient 0, whatever it holds.
