@@ -82,12 +82,13 @@ class LinearCrossEntropy(ClassLoss):
             if name not in self.saved:  # an input needs a gradient that did not when forward ran
                 _, self.saved = self.blocks(x, weight, y, bias, self.share, every)
             return self.saved[name] * self.each(g, len(y))
-        if self.saved.get("g") is not g:  # the walk's next rule will be given the same
+        saved = self.saved
+        if saved.get("g") is not g:  # the walk's next rule will be given the same
             share = g if self.share is None else g * self.share
             wanted = every if name not in self.wanted else self.wanted
             _, gradients = self.blocks(x, weight, y, bias, share, wanted)
-            self.saved = {"g": g, **gradients}
-        return self.saved[name]
+            self.saved = saved = {"g": g, **gradients}
+        return saved[name]
 
     def blocks(
         self, x: Any, weight: Any, y: Any, bias: Any, share: Any, wanted: tuple[str, ...]
