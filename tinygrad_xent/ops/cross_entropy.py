@@ -29,18 +29,22 @@ class ClassLoss(Op):
     With a `share` each row's loss is multiplied by its own, and a mean divided by their `total`.
     """
 
+    letter = "w"  # for the share
+
     def __init__(self, reduction: str = "mean", share: Any = None, total: Any = None) -> None:
         self.reduction, self.share, self.total = reduction, share, total
 
     @property
     def w(self) -> str:
-        """The weight in the formulas."""
-        return "" if self.share is None else "w "
+        """The share in the formulas."""
+        return "" if self.share is None else f"{self.letter} "
 
     @property
     def per(self) -> str:
         """The divisor in the formulas."""
-        return "" if self.reduction != "mean" else " / N" if self.total is None else " / Σ w"
+        if self.reduction != "mean":
+            return ""
+        return " / N" if self.total is None else f" / Σ {self.letter}"
 
     def reduced(self, losses: Any) -> Any:
         """The losses of the rows, added up or averaged."""

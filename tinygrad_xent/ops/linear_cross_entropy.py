@@ -34,6 +34,7 @@ class LinearCrossEntropy(ClassLoss):
 
     name = "linear_cross_entropy"
     keeps_integers = True  # class indices
+    letter = "s"  # w is the layer's weight
 
     def __init__(
         self,
@@ -48,50 +49,50 @@ class LinearCrossEntropy(ClassLoss):
         self.smoothing, self.class_weight, self.wanted = smoothing, class_weight, wanted
 
     @formula("-Σ {w}p log q{per},  q = softmax(x W + b)")
-    def forward(self, x: Any, weight: Any, y: Any, bias: Any = None) -> Any:
+    def forward(self, x: Any, weight: Any, p: Any, bias: Any = None) -> Any:
         wanted = () if self.reduction == "none" else self.wanted
-        losses, self.saved = self.blocks(x, weight, y, bias, self.share, wanted)
+        losses, self.saved = self.blocks(x, weight, p, bias, self.share, wanted)
         loss = self.reduced(losses)
         parts = (x, weight) if bias is None else (x, weight, bias)
         return loss.astype(np.result_type(*parts))
 
     @formula("ḡ {w}(q - p) Wᵀ{per}")
-    def vjp_x(self, g: Any, loss: Any, x: Any, weight: Any, y: Any, bias: Any = None) -> Any:
+    def vjp_x(self, g: Any, loss: Any, x: Any, weight: Any, p: Any, bias: Any = None) -> Any:
         if any(isinstance(a, Value) for a in (g, x, weight, bias)):
-            return self.difference(g, x, weight, y, bias) @ weight.T
-        return self.gradient("dx", g, x, weight, y, bias)
+            return self.difference(g, x, weight, p, bias) @ weight.T
+        return self.gradient("dx", g, x, weight, p, bias)
 
     @formula("ḡ xᵀ {w}(q - p){per}")
-    def vjp_weight(self, g: Any, loss: Any, x: Any, weight: Any, y: Any, bias: Any = None) -> Any:
+    def vjp_weight(self, g: Any, loss: Any, x: Any, weight: Any, p: Any, bias: Any = None) -> Any:
         if any(isinstance(a, Value) for a in (g, x, weight, bias)):
-            return x.T @ self.difference(g, x, weight, y, bias)
-        return self.gradient("dW", g, x, weight, y, bias)
+            return x.T @ self.difference(g, x, weight, p, bias)
+        return self.gradient("dW", g, x, weight, p, bias)
 
-    vjp_y = not_differentiable("a class index")
+    vjp_p = not_differentiable("a class index")
 
     @formula("ḡ Σ {w}(q - p){per}")
-    def vjp_bias(self, g: Any, loss: Any, x: Any, weight: Any, y: Any, bias: Any = None) -> Any:
+    def vjp_bias(self, g: Any, loss: Any, x: Any, weight: Any, p: Any, bias: Any = None) -> Any:
         if any(isinstance(a, Value) for a in (g, x, weight, bias)):
-            return self.difference(g, x, weight, y, bias).sum(axis=0)
-        return self.gradient("db", g, x, weight, y, bias)
+            return self.difference(g, x, weight, p, bias).sum(axis=0)
+        return self.gradient("db", g, x, weight, p, bias)
 
-    def gradient(self, name: str, g: Any, x: Any, weight: Any, y: Any, bias: Any) -> Any:
+    def gradient(self, name: str, g: Any, x: Any, weight: Any, p: Any, bias: Any) -> Any:
         """The gradient of that name, from what forward saved where it could."""
         every = ("dx", "dW") if bias is None else ("dx", "dW", "db")
         if self.reduction != "none":
             if name not in self.saved:  # an input needs a gradient that did not when forward ran
-                _, self.saved = self.blocks(x, weight, y, bias, self.share, every)
-            return self.saved[name] * self.each(g, len(y))
+                _, self.saved = self.blocks(x, weight, p, bias, self.share, every)
+            return self.saved[name] * self.each(g, len(p))
         saved = self.saved
         if saved.get("g") is not g:  # the walk's next rule will be given the same
             share = g if self.share is None else g * self.share
             wanted = every if name not in self.wanted else self.wanted
-            _, gradients = self.blocks(x, weight, y, bias, share, wanted)
+            _, gradients = self.blocks(x, weight, p, bias, share, wanted)
             self.saved = saved = {"g": g, **gradients}
         return saved[name]
 
     def blocks(
-        self, x: Any, weight: Any, y: Any, bias: Any, share: Any, wanted: tuple[str, ...]
+        self, x: Any, weight: Any, p: Any, bias: Any, share: Any, wanted: tuple[str, ...]
     ) -> tuple[Array, dict[str, Array]]:
         """Losses and gradients by the kernel, half precision in single: it cannot sum."""
         parts = [x, weight] if bias is None else [x, weight, bias]
@@ -99,18 +100,18 @@ class LinearCrossEntropy(ClassLoss):
         x, weight, *rest = (part.astype(dtype, copy=False) for part in parts)
         share = None if share is None else share.astype(dtype, copy=False)
         b = rest[0] if rest else None
-        return linear_xent(x, weight, b, y, share, self.smoothing, self.class_weight, wanted)
+        return linear_xent(x, weight, b, p, share, self.smoothing, self.class_weight, wanted)
 
-    def difference(self, g: Any, x: Any, weight: Any, y: Any, bias: Any) -> Any:
+    def difference(self, g: Any, x: Any, weight: Any, p: Any, bias: Any) -> Any:
         """``ḡ (q - p)`` for all rows at once and by ops: a function of x, W and b."""
         z = x @ weight if bias is None else x @ weight + bias
         n, classes = z.shape
         q = softmax(z)
         if self.smoothing:
-            p = smoothed(y, self.smoothing, self.class_weight, classes, z.dtype)
+            p = smoothed(p, self.smoothing, self.class_weight, classes, z.dtype)
             q = q * p.sum(axis=1, keepdims=True)
         else:
-            p = one_hot(y, classes, z.dtype)
+            p = one_hot(p, classes, z.dtype)
         each = self.each(g, n)
         return (q - p) * (each if self.share is None else each * self.share[:, None])
 
@@ -206,8 +207,11 @@ def _by_blocks(
         share = None
     elif share is not None:
         counts = share != 0
-    if total is not None and total == 0 and reduction == "mean":
-        warn_of_no_rows(NAME)
+    if total is not None and total == 0:
+        if reduction == "mean":
+            warn_of_no_rows(NAME)
+    elif weight is None:
+        total = None  # the number of rows that are left
     n = len(y)
     if x.ndim != 2:
         x = reshape(x, (n, x.shape[-1]))
