@@ -54,6 +54,25 @@ def cross_entropy_truth(z: Any, p: Any, reduction: str = "mean") -> Any:
     return {"mean": losses.mean, "sum": losses.sum, "none": lambda: losses}[reduction]()
 
 
+def linear_cross_entropy_truth(
+    x: Any,
+    W: Any,
+    y: Any,
+    b: Any,
+    reduction: str = "mean",
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> Any:
+    """By PyTorch's definition, with all logits."""
+    log_q = special.log_softmax(np.einsum("nd,dk->nk", x, W) + b, axis=1)
+    w = np.ones(3) if weight is None else np.array(weight)
+    p = w * ((1 - label_smoothing) * np.eye(3)[y] + label_smoothing / 3)
+    counts = y != ignore_index
+    losses = -(p * log_q).sum(axis=1) * counts
+    return losses.sum() / w[y[counts]].sum() if reduction == "mean" else reduced(losses, reduction)
+
+
 def selu_truth(x: Any) -> Any:
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     return scale * np.where(x > 0, x, alpha * (np.exp(x) - 1))
@@ -64,6 +83,7 @@ def gelu_tanh_truth(x: Any) -> Any:
 
 
 LABELS = np.array([0, 2, 1, 2])
+CLASS_WEIGHTS = [0.5, 2.0, 1.5]
 INSIDE = positive(3, 4, seed=3) - 1.2  # between -0.7 and 0.8
 ZEROS = np.array([[0.0, 0.0, 2.0], [3.0, 0.0, 4.0], [0.5, 5.0, 1.5]])  # one, two, none per column
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
@@ -478,6 +498,31 @@ CASES = [
         for reduction in ("mean", "sum", "none")
         for target in (LABELS, rows(4, 3), 2 * rows(4, 3))
     ],
+    *[
+        Case(
+            "LinearCrossEntropy",
+            lambda x, W, y, b, r=reduction, o=options: tx.linear_cross_entropy(
+                x, W, y, b, reduction=r, **o
+            ),
+            (normal(4, 2), normal(2, 3), LABELS, normal(3)),
+            lambda x, W, y, b, r=reduction, o=options: linear_cross_entropy_truth(
+                x, W, y, b, r, **o
+            ),
+        )
+        for reduction in ("mean", "sum", "none")
+        for options in (
+            {},
+            {"weight": CLASS_WEIGHTS},
+            {"label_smoothing": 0.1, "weight": CLASS_WEIGHTS},
+            {"ignore_index": 1},
+        )
+    ],
+    Case(
+        "LinearCrossEntropy",
+        lambda x, W: tx.linear_cross_entropy(x, W, LABELS.reshape(2, 2)),
+        (normal(2, 2, 2), normal(2, 3)),
+        lambda x, W: linear_cross_entropy_truth(x.reshape(4, 2), W, LABELS, 0.0),
+    ),
     # losses
     *[
         Case(

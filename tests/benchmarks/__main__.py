@@ -1,4 +1,4 @@
-"""The tables: one training step beside hand-written NumPy, and one op at a time."""
+"""The tables: a training step beside hand-written NumPy, one op at a time, the fused losses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import per_op
+from . import kernels, per_op
 from .baseline import SIZES, Size, problem
 from .contestants import BASELINE, OURS, PEERS, Entrants, check_same_work
 from .timing import interleaved
@@ -23,11 +23,19 @@ def main() -> None:
     entrants = BASELINE | OURS | ({} if options.no_peers else _installed(PEERS))
     _print_facts(entrants)
     rounds = QUICK if options.quick else options.rounds
+    if options.only != "kernels":
+        _steps_and_ops(entrants, rounds, options.size)
+    if options.only != "steps":
+        for line in kernels.report(rounds, options.quick, "torch" in entrants):
+            print(line, flush=True)
+
+
+def _steps_and_ops(entrants: Entrants, rounds: int, wanted: str | None) -> None:
     print(f"\nOne training step (forward, cross-entropy, backward, SGD), median of {rounds} rounds")
     print("label checks in all but NumPy by hand; in multiples of its time, ours with the target\n")
     print(f"{'':32}{''.join(f'{name:>16}' for name in entrants)}")
     for size in SIZES:
-        if options.size in (None, size.name):
+        if wanted in (None, size.name):
             print(_row(size, entrants, rounds), flush=True)
     print("\nOne op, in µs, at the hidden layer of the smallest network\n")
     print(f"{'':16}{'forward: NumPy':>16}{'ours':>8}{'backward: NumPy':>18}{'ours':>8}")
@@ -41,6 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=200, help="how often each takes its turn")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} rounds: does it run at all?")
     parser.add_argument("--size", choices=[size.name for size in SIZES], help="this one alone")
+    parser.add_argument("--only", choices=["steps", "kernels"], help="these tables alone")
     parser.add_argument("--no-peers", action="store_true", help="NumPy and ours alone")
     return parser.parse_args()
 

@@ -71,6 +71,7 @@ TORCH: dict[str, str | None] = {
     "split": "tensor_split",
     "take_along_axis": "take_along_dim",
     "unfused_cross_entropy": None,
+    "unfused_linear_cross_entropy": None,
     "xlog1py": "special.xlog1py",
 }
 

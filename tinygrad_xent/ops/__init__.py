@@ -29,7 +29,6 @@ from .arithmetic import (
 )
 from .cross_entropy import (
     cross_entropy,
-    linear_cross_entropy,
     unfused_cross_entropy,
 )
 from .cumulative import (
@@ -106,6 +105,10 @@ from .linear import (
     outer,
     tensordot,
     vdot,
+)
+from .linear_cross_entropy import (
+    linear_cross_entropy,
+    unfused_linear_cross_entropy,
 )
 from .losses import (
     binary_cross_entropy,
@@ -255,7 +258,8 @@ __all__ = [
     "searchsorted", "select", "selu", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "softmax",
     "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
     "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
-    "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unfused_cross_entropy", "var",
-    "vdot", "vsplit", "vstack", "where", "xlog1py", "xlogy", "zeros_like",
+    "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unfused_cross_entropy",
+    "unfused_linear_cross_entropy", "var", "vdot", "vsplit", "vstack", "where", "xlog1py", "xlogy",
+    "zeros_like",
 ]
 # fmt: on

@@ -16,7 +16,6 @@ from ..value import Array, Value
 from .arithmetic import power
 from .elementary import exp, log, tanh, where
 from .guards import warn
-from .linear import linear
 from .reduction import max, sum
 from .shape import reshape
 from .softmax import Softmax, log_softmax, logsumexp, softmax
@@ -24,31 +23,63 @@ from .softmax_xent import softmax_xent, softmax_xent_rows, sums
 from .targets import as_dtype_of, one_hot, rows_of, warn_of_no_rows, weighted_mean
 
 
-class CrossEntropy(Op):
-    """-Σ p log softmax(z) for a batch, the op that this package is named after.
+class ClassLoss(Op):
+    """What the fused losses over classes share: rows that count differently, and their reduction.
 
-    What fusing buys: stability (no overflow, no log of 0, tiny losses keep their digits), speed
-    (one exponential per logit) and a picture with q - p on it. Its twin is `unfused_cross_entropy`.
-
-    With a `share` each row's loss is multiplied by its own, and a mean divided by their `total`; a
-    row of share 0 has the loss 0 and the gradient 0, whatever it holds.
+    With a `share` each row's loss is multiplied by its own, and a mean divided by their `total`.
     """
 
-    name = "cross_entropy"
-    keeps_integers = True  # class indices
+    letter = "w"  # for the share
 
     def __init__(self, reduction: str = "mean", share: Any = None, total: Any = None) -> None:
         self.reduction, self.share, self.total = reduction, share, total
 
     @property
     def w(self) -> str:
-        """The weight in the formulas."""
-        return "" if self.share is None else "w "
+        """The share in the formulas."""
+        return "" if self.share is None else f"{self.letter} "
 
     @property
     def per(self) -> str:
         """The divisor in the formulas."""
-        return "" if self.reduction != "mean" else " / N" if self.total is None else " / Σ w"
+        if self.reduction != "mean":
+            return ""
+        return " / N" if self.total is None else f" / Σ {self.letter}"
+
+    def reduced(self, losses: Any) -> Any:
+        """The losses of the rows, added up or averaged."""
+        if self.reduction == "none":
+            return losses
+        if self.reduction == "sum":
+            return sums(losses)
+        return sums(losses) / (len(losses) if self.total is None else self.divisor(np.nan))
+
+    def each(self, g: Any, n: int) -> Any:
+        """What the loss of one of n rows is worth to the final loss: ḡ, or ḡ / N for a mean."""
+        if self.reduction == "none":
+            return g[:, None]
+        if self.reduction == "sum":
+            return g
+        return g / (n if self.total is None else self.divisor(np.inf))
+
+    def divisor(self, of_nothing: float) -> Any:
+        """What a mean divides by, with what to take for it where no row counts."""
+        return np.where(self.total == 0, of_nothing, self.total).astype(self.total.dtype)
+
+
+class CrossEntropy(ClassLoss):
+    """-Σ p log softmax(z) for a batch, the op that this package is named after.
+
+    What fusing buys: stability (no overflow, no log of 0, tiny losses keep their digits), speed
+    and a picture with q - p on it. Its twin is `unfused_cross_entropy`. Of main memory it reads and
+    writes four numbers per logit: forward z and q - p, backward q - p and the gradient. Two would
+    do if backward scaled q - p where it lies, which a drawing or a second backward still needs.
+
+    A row of share 0 has the loss 0 and the gradient 0, whatever it holds.
+    """
+
+    name = "cross_entropy"
+    keeps_integers = True  # class indices
 
     @formula("-Σ {w}p log q{per},  q = softmax(z)")
     def forward(self, z: Any, p: Any) -> Any:
@@ -61,10 +92,7 @@ class CrossEntropy(Op):
             loss *= self.share
             q_minus_p *= self.share[:, None]
         self.saved = {"q_minus_p": q_minus_p}
-        if self.reduction == "sum":
-            loss = sums(loss)
-        elif self.reduction == "mean":
-            loss = sums(loss) / (len(loss) if self.total is None else self.divisor(np.nan))
+        loss = self.reduced(loss)
         return loss if loss.dtype is z.dtype else loss.astype(z.dtype)
 
     @formula("ḡ {w}(q - p){per}")
@@ -72,26 +100,14 @@ class CrossEntropy(Op):
         q_minus_p = self.saved["q_minus_p"]  # known from forward
         if isinstance(z, Value) or isinstance(p, Value):  # to be differentiated: a function of z, p
             q_minus_p = self.q_minus_p(z, p)
-        return q_minus_p * self.each(g, z)
+        return q_minus_p * self.each(g, z.shape[0])
 
     @formula("-ḡ {w}log q{per}")
     def vjp_p(self, g: Any, loss: Any, z: Any, p: Any) -> Any:
         surprise = -log_softmax(z)
         if self.share is not None:
             surprise = where(self.share[:, None] == 0, 0.0, surprise) * self.share[:, None]
-        return surprise * self.each(g, z)
-
-    def each(self, g: Any, z: Any) -> Any:
-        """What one row's loss is worth to the final loss: ḡ, or ḡ / N for a mean."""
-        if self.reduction == "none":
-            return g[:, None]
-        if self.reduction == "sum":
-            return g
-        return g / (z.shape[0] if self.total is None else self.divisor(np.inf))
-
-    def divisor(self, of_nothing: float) -> Any:
-        """What a mean divides by, with what to take for it where no row counts."""
-        return np.where(self.total == 0, of_nothing, self.total).astype(self.total.dtype)
+        return surprise * self.each(g, z.shape[0])
 
     def q_minus_p(self, z: Any, p: Any) -> Any:
         """The same by ops, from logits and target."""
@@ -206,31 +222,8 @@ def cross_entropy(
     if z_loss != 0:
         loss = loss + _z_loss(op, z_loss, z, left_in, reduction)
     if base is not None:
-        loss = loss / math.log(_positive(op, "base", base))
+        loss = loss / math.log(positive_number(op, "base", base))
     return reshape(loss, outer) if reduction == "none" and len(outer) != 1 else loss
-
-
-def linear_cross_entropy(
-    x: Any,
-    W: Any,  # noqa: N803 - the mathematics' name; `weight` is that of the classes
-    target: Any,
-    bias: Any = None,
-    *,
-    axis: int = -1,
-    **options: Any,
-) -> Any:
-    """``cross_entropy(x @ W + bias, target)`` for x (..., D), W (D, K) and bias (K,).
-
-    `target` and the options are those of `cross_entropy`; the classes are on the last axis.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> x, W = np.ones((1, 2)), np.zeros((2, 3))
-    >>> linear_cross_entropy(x, W, [0]).round(4)   # log 3
-    np.float64(1.0986)
-    """
-    return cross_entropy(linear(x, W, bias), target, axis=axis, **options)
 
 
 def unfused_cross_entropy(
@@ -292,12 +285,14 @@ def _transformed(op: str, logits: Any, softcap: Any, temperature: Any) -> Any:
     """The logits softly capped, then divided by the temperature."""
     z: Any = logits if isinstance(logits, (Value, np.ndarray)) else np.asarray(logits)
     if softcap is not None:
-        c = _positive(op, "softcap", softcap)
+        c = positive_number(op, "softcap", softcap)
         z = tanh(z / c) * c
     if temperature is None:
         return z
     return z / (
-        temperature if isinstance(temperature, Value) else _positive(op, "temperature", temperature)
+        temperature
+        if isinstance(temperature, Value)
+        else positive_number(op, "temperature", temperature)
     )
 
 
@@ -315,7 +310,8 @@ def _z_loss(op: str, z_loss: float, z: Any, left_in: Array | None, reduction: st
     return z_loss * sum(penalty) / (n or 1) if reduction == "mean" else z_loss * sum(penalty)
 
 
-def _positive(op: str, name: str, number: Any) -> float:
+def positive_number(op: str, name: str, number: Any) -> float:
+    """The number as a float, finite and above 0."""
     x = float(number)
     if not 0 < x < math.inf or (name == "base" and x == 1):
         raise ValueError(

@@ -128,6 +128,13 @@ def class_weights(op: str, weight: Any, classes: int, dtype: Any) -> Array | Non
     return w.astype(dtype)
 
 
+def checked_smoothing(op: str, label_smoothing: Any) -> Any:
+    """The same number, from 0 to 1."""
+    if isinstance(label_smoothing, bool) or not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{op}: label_smoothing={label_smoothing!r}; wanted a number from 0 to 1")
+    return label_smoothing
+
+
 def _weighted(
     op: str,
     p: Any,
@@ -143,8 +150,7 @@ def _weighted(
     (1 - eps) p + eps / K. A class weight then multiplies the class's column. A mean over labels is
     divided by the weights of the true classes, smoothed or not, as in PyTorch.
     """
-    if isinstance(label_smoothing, bool) or not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{op}: label_smoothing={label_smoothing!r}; wanted a number from 0 to 1")
+    checked_smoothing(op, label_smoothing)
     share = total = None
     if p.ndim == 1:
         y = p if left_in is None else np.where(left_in, p, 0)
