@@ -113,7 +113,7 @@ def expectation_of_surprise():
 
 
 @breaks("information.py", "nats if scale == 1 else nats / scale", "nats * scale")
-@breaks("ops/cross_entropy.py", 'loss / math.log(_positive(op, "base", base))', "loss / base")
+@breaks("ops/cross_entropy.py", 'loss / math.log(positive_number(op, "base", base))', "loss / base")
 @given(pairs)
 def base_gives_units(pair):
     p, q = pair

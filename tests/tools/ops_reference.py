@@ -24,7 +24,13 @@ from tinygrad_xent.op import NUMPY_TWINS, Op
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "ops.md"
 FUNCTIONS = ROOT / "docs" / "reference" / "functions.md"
-ON_LOSSES_PAGE = ("cross_entropy", "losses", "softmax", "targets")  # written by hand
+ON_LOSSES_PAGE = (
+    "cross_entropy",
+    "linear_cross_entropy",
+    "losses",
+    "softmax",
+    "targets",
+)  # written by hand
 # Where PyTorch's name is not ours: under torch, torch.nn.functional (F) or as a Tensor's method.
 # None where it has nothing of the kind.
 TORCH: dict[str, str | None] = {
