@@ -130,7 +130,7 @@ def base_gives_units(pair):
         assert grid[costs.argmin()] == pytest.approx(0.3)
 
 
-@breaks("ops/cross_entropy.py", "loss = sums(loss) / (len(loss)", "loss = sums(loss) / (z.shape[1]")
+@breaks("ops/cross_entropy.py", "return sums(losses) / (len(losses)", "return sums(losses) / (1")
 @given(logits, st.integers(1, 30), st.integers(0, 99))
 def cross_entropy_is_minus_log_likelihood(z, n, seed):
     y = np.random.default_rng(seed).integers(0, len(z), n)
@@ -198,8 +198,8 @@ def softmax_gives_beliefs(z, shift):
     np.testing.assert_allclose(belief.sum(axis=1), 1, rtol=1e-6)
 
 
-@breaks("ops/cross_entropy.py", "return g / (z.shape[0] if", "return g / (1 if")
-@breaks("ops/softmax_xent.py", "    e -= p\n", "    e += p\n")
+@breaks("ops/cross_entropy.py", "return g / (n if", "return g / (1 if")
+@breaks("ops/softmax_xent.py", "    d -= p\n", "    d += p\n")
 @given(batches, st.integers(0, 99))
 def loss_of_a_data_set(z0, seed):
     n, k = z0.shape
