@@ -23,7 +23,6 @@ computes that gradient; given Tensors it records one, which can be differentiate
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -36,6 +35,7 @@ from .value import GRAPH, USER, Value, _recording, get_default_dtype, last_walk
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
 new = object.__new__
+CO_VARARGS = 0x04  # in a code object's flags; inspect, which names it, loads a dozen modules
 SCALARS = (np.generic, float, int)  # what NumPy turns 0-d results into
 
 
@@ -179,7 +179,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[list[str], bool]:
     From the code itself: `inspect.signature` would take a third of the time of importing us.
     """
     code = function.__code__
-    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    variadic = bool(code.co_flags & CO_VARARGS)
     return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + variadic]), variadic
 
 
