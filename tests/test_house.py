@@ -42,10 +42,15 @@ def test_importing_loads_numpy_alone_and_prints_nothing():
     assert run(code) == "['tinygrad_xent']\n"
 
 
-ROOMS_OF_THE_ENGINE = set(
-    "value op backprop ops protocols running_total display tensor nn optim".split()
-)
-SLOW_TO_LOAD = set("csv dataclasses hashlib html inspect json pathlib shutil string".split())
+# fmt: off
+ROOMS_OF_THE_ENGINE = {
+    "value", "op", "backprop", "ops", "protocols", "running_total", "display", "tensor", "nn",
+    "optim",
+}
+SLOW_TO_LOAD = {
+    "csv", "dataclasses", "hashlib", "html", "inspect", "json", "pathlib", "shutil", "string",
+}
+# fmt: on
 
 
 def test_importing_loads_the_engine_and_no_other_room():

@@ -35,6 +35,7 @@ from .value import GRAPH, USER, Value, _recording, get_default_dtype, last_walk
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
 new = object.__new__
+ndarray = np.ndarray
 CO_VARARGS = 0x04  # in a code object's flags; inspect, which names it, loads a dozen modules
 SCALARS = (np.generic, float, int)  # what NumPy turns 0-d results into
 
@@ -210,7 +211,7 @@ def apply(op: Op, *inputs: Any) -> Any:
             array = x._array
             if x._needs_grad:
                 needs_grad = True
-            elif not op.keeps_integers and array.dtype.kind != "f":
+            elif array.dtype.kind != "f" and not op.keeps_integers:
                 constants = True
             if x._holder == USER:  # who may write into it before backward
                 array = array.copy()
@@ -219,7 +220,7 @@ def apply(op: Op, *inputs: Any) -> Any:
             arrays.append(array)
         else:
             kind = type(x)
-            if kind is np.ndarray and x.ndim and x.dtype.kind == "f":
+            if kind is ndarray and x.ndim and x.dtype.kind == "f":
                 plain += (len(arrays),)
             elif kind is not float and kind is not int:
                 constants = True
@@ -234,7 +235,7 @@ def apply(op: Op, *inputs: Any) -> Any:
             arrays[k] = arrays[k].copy()
 
     y = op.forward(*arrays)
-    if type(y) is not np.ndarray and isinstance(y, SCALARS):
+    if type(y) is not ndarray and isinstance(y, SCALARS):
         y = np.asarray(y)
         if recording and first.op is not None and first.number < last_walk[0]:
             first._outlive(op, inputs)
