@@ -42,6 +42,57 @@ def test_importing_loads_numpy_alone_and_prints_nothing():
     assert run(code) == "['tinygrad_xent']\n"
 
 
+# fmt: off
+ROOMS_OF_THE_ENGINE = {
+    "value", "op", "backprop", "ops", "protocols", "running_total", "display", "tensor", "nn",
+    "optim",
+}
+SLOW_TO_LOAD = {
+    "csv", "dataclasses", "hashlib", "html", "inspect", "json", "pathlib", "shutil", "string",
+}
+# fmt: on
+
+
+def test_importing_loads_the_engine_and_no_other_room():
+    code = (
+        "import sys, numpy.typing; before = set(sys.modules); import tinygrad_xent; "
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    new = set(run(code).split())
+    ours = {name for name in new if name.startswith("tinygrad_xent.")}
+    assert {name.split(".")[1] for name in ours} == ROOMS_OF_THE_ENGINE
+    assert len(ours) == 31 + sum(1 for _ in PACKAGE.glob("nn/*.py")), ours
+    assert "numpy.random" not in new
+    assert not new & SLOW_TO_LOAD
+    assert new - ours <= {"__future__", "tinygrad_xent"}
+
+
+def test_what_is_loaded_later_is_there_like_the_rest():
+    code = (
+        "import tinygrad_xent as tx\n"
+        "assert set(tx.__all__) <= set(dir(tx))\n"
+        "from tinygrad_xent import *\n"
+        "for name in tx.__all__:\n"
+        "    assert getattr(tx, name) is vars(tx)[name] is globals()[name], name\n"
+        "print('fit' in tx.__all__, tx.fit.__module__)"
+    )
+    assert run(code) == "True tinygrad_xent.training\n"
+    for room, names in tx._LATER.items():
+        assert set(names) <= set(tx.__all__)
+        for name in [room, *names[:1]]:
+            found = run(f"import tinygrad_xent as tx; print(tx.{name}.__name__.split('.')[-1])")
+            assert (
+                found
+                == f"{name}\n"
+                == run(f"from tinygrad_xent import {name}; print({name}.__name__.split('.')[-1])")
+            )
+
+
+def test_a_name_that_is_nowhere_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'nowhere'"):
+        _ = tx.nowhere
+
+
 def test_importing_leaves_numpys_random_state_alone():
     code = (
         "import numpy as np; np.random.seed(0); a = np.random.get_state()[1].tolist(); "

@@ -254,3 +254,23 @@ def test_linear_equals_its_unfused_twin_to_the_last_bit():
         np.testing.assert_array_equal(one.numpy(), other.numpy())
     np.testing.assert_array_equal(tx.linear(x, w).numpy(), (x @ w).numpy())
     np.testing.assert_array_equal(tx.linear(x[0], w, b).numpy(), (x[0] @ w + b).numpy())
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (3, 0), (64, 128), (257, 129), (40_000,)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_relu_compares_with_zeros_as_it_would_with_0(shape, dtype):
+    x = np.asarray(np.random.default_rng(0).normal(size=shape)).astype(dtype)
+    if x.size > 4:
+        x.reshape(-1)[:4] = [-0.0, np.nan, np.inf, -np.inf]
+    for z in (x, x.T, x[..., ::2] if x.ndim else x):
+        found, wanted = ops.relu(z), np.maximum(z, 0)
+        assert found.dtype == dtype
+        assert found.shape == wanted.shape
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(wanted))
+
+
+def test_relus_zeros_cannot_be_written_into():
+    zeros = ops.activations.zeros_beside(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="read-only"):
+        zeros[0] = 1

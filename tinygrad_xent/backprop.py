@@ -36,6 +36,7 @@ Hooks = Callable[[Value, Value, Any], Any]  # the root, a value, its gradient: a
 NO_AXES: tuple[int, ...] = ()
 NOTHING: Any = ()  # what a leaf sends
 FIRST_AXIS = (0,)
+ndarray = np.ndarray
 
 _last_root: list[Any] = [lambda: None]  # a weak reference
 
@@ -66,16 +67,14 @@ def order(*roots: Value) -> list[Any]:
     An op's result is newer than its inputs, so this is a topological order: when the walk comes to
     a value, everything that was made of it is done, and its gradient is complete.
     """
-    found: dict[int, Any] = {}
+    found: dict[int, Any] = {root.number: root for root in roots}
     values: list[Any] = list(roots)
-    for root in roots:
-        found[root.number] = root
     for value in values:  # which grows meanwhile
         for x in value.inputs:
             if isinstance(x, Value) and x.number not in found:
                 found[x.number] = x
                 values.append(x)
-    return list(map(found.__getitem__, sorted(found, reverse=True)))
+    return [found[number] for number in sorted(found, reverse=True)]
 
 
 def steps(
@@ -95,9 +94,16 @@ def steps(
 
 
 def _walk(
-    root: Value, gradient: Any, targets: Sequence[Value] | None, hooks: Hooks
+    root: Value,
+    gradient: Any,
+    targets: Sequence[Value] | None,
+    hooks: Hooks,
+    every: bool = True,
 ) -> Iterator[tuple[Any, Any, list[Sent]]]:
-    """The steps as plain tuples: making a Step takes as long as adding a small array."""
+    """The steps as plain tuples: making a Step takes as long as adding a small array.
+
+    If not `every` one is wanted, those of leaves and of values with notes alone.
+    """
     values = order(root)
     wanted = None if targets is None else _leading_to(targets, values)
     as_values = isinstance(gradient, Value)
@@ -107,8 +113,10 @@ def _walk(
         g = take(value.number, None)
         if g is None:
             continue
+        tell = every
         if value._notes is not None:
             g = hooks(root, value, g)
+            tell = True
         op = value.op
         if op is None:
             yield value, g, NOTHING
@@ -131,10 +139,12 @@ def _walk(
                 term, summed = raw, NO_AXES
             else:
                 term, summed = _fit(raw, array, op, i)
-            sent.append((i, term, raw, summed))
+            if tell:
+                sent.append((i, term, raw, summed))
             number = x.number
             gradients[number] = gradients[number] + term if number in gradients else term
-        yield value, g, sent
+        if tell:
+            yield value, g, sent
 
 
 def _told(
@@ -235,7 +245,7 @@ def _called(value: Value) -> str:
 def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
     """A rule's result in the shape and dtype of its input: broadcasting is undone here only."""
     shape, dtype = array.shape, array.dtype
-    if type(raw) is np.ndarray and raw.shape[1:] == shape and raw.ndim == 2 and len(raw) <= 1024:
+    if type(raw) is ndarray and raw.ndim == 2 and raw.shape[1:] == shape and len(raw) <= 1024:
         # Rows that shared a bias. NumPy's own sum would add row after row; a product with ones is
         # faster and keeps more digits.
         total = _ones(len(raw), raw.dtype).dot(raw)
@@ -310,7 +320,7 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     if root._notes is not None:
         root._notes.pop(HOOKED, None)
     listeners = _listeners()
-    walk = _walk(root, seed, None, _noted)
+    walk = _walk(root, seed, None, _noted, every=retain_grads or bool(listeners))
     for value, g, _ in _told(walk, listeners) if listeners else walk:
         if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
             before = value._grad

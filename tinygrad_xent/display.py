@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +43,8 @@ def text(anything: Any, longest: int = LONGEST) -> str:
     >>> text("<script>")
     '&lt;script&gt;'
     """
+    from html import escape  # with its table of 2,000 entities: loaded where it is used
+
     letters = str(anything)
     if len(letters) > longest:
         letters = letters[: longest - 1] + "…"

@@ -23,7 +23,6 @@ computes that gradient; given Tensors it records one, which can be differentiate
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -36,6 +35,8 @@ from .value import GRAPH, USER, Value, _recording, get_default_dtype, last_walk
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
 new = object.__new__
+ndarray = np.ndarray
+CO_VARARGS = 0x04  # in a code object's flags; inspect, which names it, loads a dozen modules
 SCALARS = (np.generic, float, int)  # what NumPy turns 0-d results into
 
 
@@ -179,7 +180,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[list[str], bool]:
     From the code itself: `inspect.signature` would take a third of the time of importing us.
     """
     code = function.__code__
-    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    variadic = bool(code.co_flags & CO_VARARGS)
     return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + variadic]), variadic
 
 
@@ -210,7 +211,7 @@ def apply(op: Op, *inputs: Any) -> Any:
             array = x._array
             if x._needs_grad:
                 needs_grad = True
-            elif not op.keeps_integers and array.dtype.kind != "f":
+            elif array.dtype.kind != "f" and not op.keeps_integers:
                 constants = True
             if x._holder == USER:  # who may write into it before backward
                 array = array.copy()
@@ -219,7 +220,7 @@ def apply(op: Op, *inputs: Any) -> Any:
             arrays.append(array)
         else:
             kind = type(x)
-            if kind is np.ndarray and x.ndim and x.dtype.kind == "f":
+            if kind is ndarray and x.ndim and x.dtype.kind == "f":
                 plain += (len(arrays),)
             elif kind is not float and kind is not int:
                 constants = True
@@ -234,7 +235,7 @@ def apply(op: Op, *inputs: Any) -> Any:
             arrays[k] = arrays[k].copy()
 
     y = op.forward(*arrays)
-    if type(y) is not np.ndarray and isinstance(y, SCALARS):
+    if type(y) is not ndarray and isinstance(y, SCALARS):
         y = np.asarray(y)
         if recording and first.op is not None and first.number < last_walk[0]:
             first._outlive(op, inputs)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -51,6 +50,8 @@ def _asks(value: Any, option: str, function: Any) -> bool:
 @functools.cache
 def _defaults_of(function: Any) -> Mapping[str, Any]:
     """The default of each of a NumPy function's options."""
+    import inspect
+
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # some of the compiled ones tell no signature
@@ -61,6 +62,8 @@ def _defaults_of(function: Any) -> Mapping[str, Any]:
 @functools.cache
 def _options_of(twin: Callable[..., Any]) -> frozenset[str] | None:
     """The names of a function's arguments; None if it takes any."""
+    import inspect
+
     parameters = inspect.signature(twin).parameters
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     return None if anything else frozenset(parameters)

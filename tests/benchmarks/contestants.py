@@ -37,13 +37,22 @@ def with_operators(task: Problem) -> Contestant:
 
 
 def with_modules(task: Problem) -> Contestant:
+    return _with_modules(task, tx.Tensor(task.x))
+
+
+def with_modules_of_arrays(task: Problem) -> Contestant:
+    """The same given the array, which is copied in each step: the user may write into it."""
+    return _with_modules(task, task.x)
+
+
+def _with_modules(task: Problem, x: Any) -> Contestant:
     model = tx.nn.MLP(task.size.layers, rng=0)
     for p, start in zip(model.parameters(), task.parameters, strict=True):
         p.data = start
     optimizer = tx.optim.SGD(model.parameters(), lr=LEARNING_RATE)
 
     def step() -> Any:
-        loss = tx.cross_entropy(model(task.x), task.y)
+        loss = tx.cross_entropy(model(x), task.y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -121,7 +130,11 @@ def mygrad(task: Problem) -> Contestant:
 
 Entrants = dict[str, Callable[[Problem], Contestant]]
 BASELINE: Entrants = {"NumPy by hand": by_hand}
-OURS: Entrants = {"ours, @ and +": with_operators, "ours, nn.MLP": with_modules}
+OURS: Entrants = {
+    "ours, @ and +": with_operators,
+    "ours, nn.MLP": with_modules,
+    "nn.MLP(array)": with_modules_of_arrays,
+}
 PEERS: Entrants = {"torch": torch, "autograd": autograd, "mygrad": mygrad}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from ..value import Array, Value
 
 D = TypeVar("D", bound="Distribution")
 L = TypeVar("L", bound="OfLogits")
-Seed = np.random.Generator | int | None
+# As text: numpy.random takes longer to load than this package, and is only loaded where it is used.
+Seed: TypeAlias = "np.random.Generator | int | None"
 
 
 class Distribution(ABC):

@@ -49,17 +49,14 @@ class Module:
         """Run `forward`, and note on its result that it ran here, for drawings."""
         began = next(_numbers)
         result = self.forward(*inputs, **options)
-        if not isinstance(result, Value):
-            return result
-        number = result.number
-        if number <= began:  # made before the call, such as the input handed on
-            return result
-        before = None
-        if number > _newest[0]:  # surely the first note on it: reading an unset slot is slow
-            _newest[0] = number
-        else:
-            before = getattr(result, "_call", None)
-        result._call = (began, ref(self), before)
+        # What was made before the call, such as the input handed on, did not come of it.
+        if isinstance(result, Value) and result.number > began:
+            before = None
+            if result.number > _newest[0]:  # surely the first note: reading an unset slot is slow
+                _newest[0] = result.number
+            else:
+                before = getattr(result, "_call", None)
+            result._call = (began, ref(self), before)
         return result
 
     def config(self) -> dict[str, Any]:

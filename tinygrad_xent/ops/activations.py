@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
 from ..op import Op, apply, formula
+from ..value import Array
 from .arithmetic import multiply
 from .calling import run
 from .elementary import sigmoid, where
@@ -34,11 +36,27 @@ def log_sigmoid(x: Any) -> Any:
 class Relu(Op):
     @formula("max(x, 0)")
     def forward(self, x: Any) -> Any:
-        return np.maximum(x, 0)
+        return np.maximum(x, zeros_beside(x) if type(x) is np.ndarray else 0)
 
     @formula("ḡ ⊙ [x > 0]")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
         return g * (y > 0).astype(g.dtype)  # a float times a bool takes NumPy longer
+
+
+def zeros_beside(x: Array) -> Array:
+    """What to compare x with, element by element, in place of the number 0.
+
+    NumPy's maximum of two arrays takes a third of the time of that of an array and a number, and
+    half of it where rows are compared with one row, which is what large arrays get.
+    """
+    return _zeros(x.shape if x.size <= 2**15 else x.shape[-1:], x.dtype)
+
+
+@functools.lru_cache(maxsize=32)  # a model asks for the same few again and again
+def _zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    zeros = np.zeros(shape, dtype)
+    zeros.flags.writeable = False
+    return zeros
 
 
 def relu(x: Any) -> Any:

@@ -12,6 +12,8 @@ from .einsum import LETTERS, einsum
 from .joining import roll
 from .shape import axes_of, moveaxis, ravel, reshape, swapaxes
 
+ndarray = np.ndarray
+
 
 def _transposed(x: Any) -> Any:
     """The matrices of x transposed: its last two axes exchanged."""
@@ -20,13 +22,13 @@ def _transposed(x: Any) -> Any:
 
 def _product(a: Any, b: Any) -> Any:
     """``a @ b`` of two matrices; for plain arrays by `dot`, which has half the overhead."""
-    return a.dot(b) if type(a) is type(b) is np.ndarray else a @ b
+    return a.dot(b) if type(a) is type(b) is ndarray else a @ b
 
 
 class Matmul(Op):
     @formula("A B")
     def forward(self, a: Any, b: Any) -> Any:
-        plain = type(a) is type(b) is np.ndarray
+        plain = type(a) is type(b) is ndarray
         return a.dot(b) if plain and a.ndim == b.ndim == 2 else a @ b
 
     @formula("ḡ Bᵀ")
@@ -70,7 +72,10 @@ class Linear(Op):
     @formula("x W + b")
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         y = _product(x, weight)
-        return np.add(y, bias, out=y if y.dtype == bias.dtype else None)
+        if y.dtype is not bias.dtype:
+            return y + bias
+        y += bias  # into the product, which is ours
+        return y
 
     @formula("ḡ Wᵀ")
     def vjp_x(self, g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:

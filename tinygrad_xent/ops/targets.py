@@ -90,7 +90,9 @@ def class_indices(
     op: str, y: Any, classes: int, ignore_index: int = -100
 ) -> tuple[Array, Array | None]:
     """Labels as flat indices known to be in range, and which are not ignored: None for all."""
-    labels: Array = (y._array if isinstance(y, Value) else y).reshape(-1)
+    labels: Array = y._array if isinstance(y, Value) else y
+    if labels.ndim != 1:
+        labels = labels.reshape(-1)
     indices = labels.astype(np.intp)
     # Seen as unsigned, a negative index is a huge one: one comparison finds both kinds. NumPy's
     # argmax takes a quarter of the time of its max.
