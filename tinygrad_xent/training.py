@@ -136,11 +136,14 @@ def fit(
     history = History()
     with _progress_bar(epochs, progress) as show:
         for epoch in range(epochs + 1):
-            # What overflows here is reported once, by _must_be_finite.
+            # What overflows here is reported once, by _not_finite.
             with np.errstate(all="ignore"):
                 if epoch == 0:
                     loss, accuracy, _ = _evaluate(model, x, y)
-                    _must_be_finite(np.asarray(loss), "the loss", "before training", optimizer)
+                    if not math.isfinite(loss):
+                        raise FloatingPointError(
+                            f"fit: the loss is {loss} before training: are the weights finite?"
+                        )
                 else:
                     batched = batches(x, y, batch_size, rng)
                     loss, accuracy = _train_one_epoch(model, optimizer, batched, epoch)
@@ -159,31 +162,32 @@ def _train_one_epoch(
     model: Module, optimizer: Optimizer, batched: Iterable[tuple[Array, Array]], epoch: int
 ) -> tuple[float, float]:
     """One pass over the rows; the mean loss and accuracy of the batches as they were met."""
-    total = right = seen = 0.0
+    total, right, seen = 0.0, 0, 0
     for k, (rows, labels) in enumerate(batched):
         logits = model(Tensor.wrap(rows))  # the batch is a copy already
         loss = ops.cross_entropy(logits, labels)
-        _must_be_finite(loss.numpy(), "the loss", f"in epoch {epoch}, batch {k}", optimizer)
+        number = loss.item()
+        if not math.isfinite(number):
+            raise _not_finite("the loss", number, f"in epoch {epoch}, batch {k}", optimizer)
+        right += np.count_nonzero(logits.argmax(axis=1) == labels)
         optimizer.zero_grad()
         loss.backward()
+        del loss, logits  # and their graph, which would keep the weights of before the step
         optimizer.step()
-        total += loss.item() * len(labels)
-        right += float((logits.argmax(axis=1) == labels).sum())
+        total += number * len(labels)
         seen += len(labels)
     for p in optimizer.params:  # the last step has no loss after it that would tell
-        _must_be_finite(p.numpy(), "a weight", f"after epoch {epoch}", optimizer)
+        wrong = p.numpy()[~np.isfinite(p.numpy())]
+        if wrong.size:
+            raise _not_finite("a weight", wrong[0], f"after epoch {epoch}", optimizer)
     return total / seen, right / seen
 
 
-def _must_be_finite(array: Array, what: str, when: str, optimizer: Optimizer) -> None:
-    wrong = array[~np.isfinite(array)]
-    if wrong.size and when == "before training":
-        raise FloatingPointError(f"fit: {what} is {wrong[0]} {when}: are the weights finite?")
-    if wrong.size:
-        raise FloatingPointError(
-            f"fit: {what} is {wrong[0]} {when}: the weights have run away; "
-            f"try a smaller learning rate than {optimizer.lr:g}"
-        )
+def _not_finite(what: str, number: Any, when: str, optimizer: Optimizer) -> FloatingPointError:
+    return FloatingPointError(
+        f"fit: {what} is {number} {when}: the weights have run away; "
+        f"try a smaller learning rate than {optimizer.lr:g}"
+    )
 
 
 def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) -> Evaluation:
@@ -199,6 +203,7 @@ def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) ->
     >>> round(tx.evaluate(guess, np.zeros((8, 2)), np.zeros(8, int)).loss, 4)   # log 4
     1.3863
     """
+    batch_size = whole_number("evaluate: batch_size", batch_size, least=1)
     return _evaluate(model, *_rows(x if y is None else (x, y), model, "evaluate"), batch_size)
 
 
@@ -206,9 +211,10 @@ def _evaluate(model: Module, x: Array, y: Array, batch_size: int = 4096) -> Eval
     """The same for rows that have been checked."""
     loss, predicted = 0.0, []
     with no_grad():
-        for rows, labels in batches(x, y, batch_size, None):
-            logits = model(Tensor.wrap(rows))
-            losses = ops.cross_entropy(logits, labels, reduction="none").numpy()
+        for start in range(0, len(x), batch_size):
+            part = slice(start, start + batch_size)  # a view will do: nobody is handed it
+            logits = model(Tensor.wrap(x[part]))
+            losses = ops.cross_entropy(logits, y[part], reduction="none").numpy()
             loss += float(losses.sum(dtype=np.float64))  # float32 would lose digits in a long sum
             predicted.append(logits.argmax(axis=1))
     found = np.concatenate(predicted)
@@ -235,8 +241,9 @@ def _rows(data: Any, model: Module, where: str) -> tuple[Array, Array]:
     dtype = next((p.dtype for p in model.parameters()), get_default_dtype())
     with np.errstate(over="ignore"):  # 1e300 has no float32: the next check says so
         rows = x.astype(dtype, copy=False)
-    bad = np.argwhere(~np.isfinite(rows))
-    if len(bad):
+    finite = np.isfinite(rows)
+    if not finite.all():
+        bad = np.argwhere(~finite)
         row, *rest = bad[0].tolist()
         place = f"column {rest[0]}" if len(rest) == 1 else f"at {rest}"
         number = x[tuple(bad[0])]

@@ -9,3 +9,4 @@ import os
 # BLAS libraries read these once, when NumPy is imported, which happens below this package.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")

@@ -21,7 +21,7 @@ def logits(relu: Callable[[Any], Any], x: Any, W1: Any, b1: Any, W2: Any, b2: An
     return relu(z) @ W3 + b3
 
 
-def with_operators(task: Problem) -> Contestant:
+def with_operators(task: Problem, let_go: bool = False) -> Contestant:
     x = tx.Tensor(task.x)
     parameters = [tx.Tensor(p, requires_grad=True) for p in task.parameters]
     optimizer = tx.optim.SGD(parameters, lr=LEARNING_RATE)
@@ -30,6 +30,7 @@ def with_operators(task: Problem) -> Contestant:
         loss = tx.cross_entropy(logits(tx.relu, x, *parameters), task.y)
         optimizer.zero_grad()
         loss.backward()
+        loss = loss.item() if let_go else loss
         optimizer.step()
         return loss
 
@@ -45,7 +46,7 @@ def with_modules_of_arrays(task: Problem) -> Contestant:
     return _with_modules(task, task.x)
 
 
-def _with_modules(task: Problem, x: Any) -> Contestant:
+def _with_modules(task: Problem, x: Any, let_go: bool = False) -> Contestant:
     model = tx.nn.MLP(task.size.layers, rng=0)
     for p, start in zip(model.parameters(), task.parameters, strict=True):
         p.data = start
@@ -55,6 +56,7 @@ def _with_modules(task: Problem, x: Any) -> Contestant:
         loss = tx.cross_entropy(model(x), task.y)
         optimizer.zero_grad()
         loss.backward()
+        loss = loss.item() if let_go else loss
         optimizer.step()
         return loss
 
@@ -128,6 +130,31 @@ def mygrad(task: Problem) -> Contestant:
     return Contestant(step, current)
 
 
+def jax(task: Problem) -> Contestant:
+    """Its whole step is compiled by XLA, as its users do."""
+    import jax
+    import jax.numpy as jnp
+
+    x, y = jnp.asarray(task.x), jnp.asarray(task.y)
+
+    def loss_of(parameters: list[Any]) -> Any:
+        log_q = jax.nn.log_softmax(logits(jax.nn.relu, x, *parameters))
+        return -log_q[jnp.arange(len(y)), y].mean()
+
+    @jax.jit
+    def updated(parameters: list[Any]) -> Any:
+        loss, gradients = jax.value_and_grad(loss_of)(parameters)
+        return loss, [p - LEARNING_RATE * g for p, g in zip(parameters, gradients, strict=True)]
+
+    state = [[jnp.asarray(p) for p in task.parameters]]
+
+    def step() -> Any:
+        loss, state[0] = updated(state[0])
+        return loss.block_until_ready()
+
+    return Contestant(step, lambda: [np.asarray(p) for p in state[0]])
+
+
 Entrants = dict[str, Callable[[Problem], Contestant]]
 BASELINE: Entrants = {"NumPy by hand": by_hand}
 OURS: Entrants = {
@@ -135,7 +162,12 @@ OURS: Entrants = {
     "ours, nn.MLP": with_modules,
     "nn.MLP(array)": with_modules_of_arrays,
 }
-PEERS: Entrants = {"torch": torch, "autograd": autograd, "mygrad": mygrad}
+# For memory: with the loss goes its graph, which would keep the parameters of before the update.
+LETTING_GO: Entrants = {
+    "@ and +, loss let go": lambda task: with_operators(task, let_go=True),
+    "nn.MLP, loss let go": lambda task: _with_modules(task, tx.Tensor(task.x), let_go=True),
+}
+PEERS: Entrants = {"torch": torch, "jax (jit)": jax, "autograd": autograd, "mygrad": mygrad}
 
 
 def check_same_work(contestants: dict[str, Contestant]) -> None:

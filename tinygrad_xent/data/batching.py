@@ -54,7 +54,8 @@ def batches(
     order = np.arange(len(x)) if rng is None else generator("rng", rng).permutation(len(x))
     # A function with `yield` in it runs nothing before the first next(); that is why the checks
     # above stand outside of one. The order is drawn above too: who calls first shuffles first.
-    return ((x[rows], y[rows]) for rows in _pieces(order, size))
+    # `take` gathers rows in less time than indexing.
+    return ((x.take(rows, axis=0), y.take(rows, axis=0)) for rows in _pieces(order, size))
 
 
 def _pieces(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
