@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
+from ..value import Value
 from .calling import as_array, shape_of
 from .einsum import LETTERS, einsum
 from .joining import roll
@@ -20,14 +21,16 @@ def _transposed(x: Any) -> Any:
 
 def _product(a: Any, b: Any) -> Any:
     """``a @ b`` of two matrices; for plain arrays by `dot`, which has half the overhead."""
-    return a.dot(b) if type(a) is type(b) is np.ndarray else a @ b
+    if type(a) is type(b) is np.ndarray:
+        return a.dot(b)
+    return a @ b if isinstance(a, Value) or isinstance(b, Value) else np.dot(a, b)
 
 
 class Matmul(Op):
     @formula("A B")
     def forward(self, a: Any, b: Any) -> Any:
-        plain = type(a) is type(b) is np.ndarray
-        return a.dot(b) if plain and a.ndim == b.ndim == 2 else a @ b
+        matrices = isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == b.ndim == 2
+        return _product(a, b) if matrices else a @ b
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ..op import kernel
 from ..value import Array
 
 
+@kernel("losses", "q_minus_p")
 def softmax_xent(z: Array, y: Array) -> tuple[Array, Array]:
     """Loss (N,) and q - p (N, K) of logits z (N, K) for class indices y (N,), in one pass.
 
@@ -35,6 +37,7 @@ def softmax_xent(z: Array, y: Array) -> tuple[Array, Array]:
     return loss, e
 
 
+@kernel("losses", "q_minus_p")
 def softmax_xent_rows(z: Array, p: Array) -> tuple[Array, Array]:
     """Loss (N,) and P q - p (N, K) of logits z (N, K) for rows p (N, K) of mass P = Σ p, usually 1.
 
