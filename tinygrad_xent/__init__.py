@@ -16,6 +16,7 @@ from .value import enable_grad, get_default_dtype, is_grad_enabled, no_grad, set
 
 if TYPE_CHECKING:
     from . import draw
+    from .compiler import TraceError, compile
     from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "ModelError",
     "Op",
     "Tensor",
+    "TraceError",
     "apply",
     "calibration",
     "check_gradients",
     "compare_xent",
+    "compile",
     "data",
     "detect_anomaly",
     "draw",
@@ -69,12 +72,16 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """What draws is loaded when it is first asked for: most programs never draw."""
+    """What draws or compiles is loaded when it is first asked for: most programs do neither."""
     if name in ("draw", *_DRAWN):
         from importlib import import_module
 
         draw = import_module(".draw", __name__)
         return draw if name == "draw" else getattr(draw, name)
+    if name in ("compile", "TraceError"):
+        from . import compiler
+
+        return getattr(compiler, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

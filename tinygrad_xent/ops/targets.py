@@ -167,7 +167,7 @@ def _weighted(
         if left_in is not None:
             share = left_in.astype(dtype)
         if weight is not None:
-            of_each = np.take(weight, y)
+            of_each = weight_of_each(weight, y)
             counts = of_each if share is None else of_each * share
             total = counts.sum(dtype=np.float64).astype(dtype)
         elif share is not None:
@@ -180,6 +180,13 @@ def _weighted(
     if label_smoothing:
         p = (1 - label_smoothing) * p + label_smoothing / classes
     return (p if weight is None else p * weight), share, total
+
+
+@kernel("weights")
+def weight_of_each(weight: Array, y: Array) -> Array:
+    """The weight of each label's class."""
+    weights: Array = weight[y]
+    return weights
 
 
 def weighted_mean(op: str, losses: Any, total: Any) -> Any:

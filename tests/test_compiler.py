@@ -1,0 +1,419 @@
+"""compile(): every op, forward and backward, to the last bit as eager; and what it refuses."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import tinygrad_xent as tx
+from tests.cases import CASES
+from tinygrad_xent import TraceError, compile
+
+
+def bits(x):
+    """What must agree to the last bit: type, dtype, shape, bytes."""
+    array = np.asarray(x.numpy() if isinstance(x, tx.Tensor) else x)
+    return type(x), array.dtype, array.shape, array.tobytes()
+
+
+def same(a, b):
+    assert bits(a) == bits(b)
+
+
+# --- every op -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_case_compiles_and_equals_eager(case, dtype):
+    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in case.arrays]
+    y = case.f(*map(tx.Tensor, arrays))
+    weights = np.random.default_rng(3).normal(size=y.shape).astype(y.dtype)
+
+    def run(weights, *arrays):
+        inputs = [tx.Tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+        y = case.f(*inputs)
+        y.backward(weights)
+        return y, [x.grad for x in inputs]
+
+    compiled = compile(run)
+    for shift in (0.0, 0.01):  # the second time other numbers, so that none became a constant
+        moved = [a + shift * np.abs(a) if a.dtype.kind == "f" else a for a in arrays]
+        moved = [a.astype(b.dtype) for a, b in zip(moved, arrays, strict=True)]
+        y, grads = run(weights, *moved)
+        z, others = compiled(weights, *moved)
+        same(y, z)
+        for x, g, h in zip(moved, grads, others, strict=True):
+            assert (g is None) == (h is None), x.dtype
+            if g is not None:
+                same(g, h)
+    assert len(compiled.programs) == 1
+
+
+# --- training -------------------------------------------------------------------------------------
+
+X = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+Y = np.random.default_rng(1).integers(3, size=64)
+OPTIMIZERS = {
+    "sgd": lambda p: tx.optim.SGD(p, lr=0.1),
+    "momentum": lambda p: tx.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-3),
+    "nesterov": lambda p: tx.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: tx.optim.Adam(p, lr=0.01),
+    "adamw": lambda p: tx.optim.AdamW(p, lr=0.01),
+}
+
+
+def training(optimizer="sgd", sizes=(8, 16, 3), activation="relu", dtype=np.float32):
+    """A model, its optimizer and the step that a user would write."""
+    model = tx.nn.MLP(list(sizes), activation, rng=0, dtype=dtype)
+    opt = OPTIMIZERS[optimizer](model.parameters())
+
+    def train(x, y):
+        loss = tx.cross_entropy(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        return loss
+
+    return model, opt, train
+
+
+def state(model, opt):
+    """All that a step leaves behind."""
+    found = {name: p._array for name, p in model.named_parameters()}
+    found |= {f"d{name}": p.grad for name, p in model.named_parameters()}
+    for k, one in enumerate(opt.state):
+        found |= {f"{key} {k}": value for key, value in one.items()}
+    return found
+
+
+def agree(a, b):
+    assert list(a) == list(b)
+    for key, value in a.items():
+        assert type(value) is type(b[key]), key
+        assert bits(value) == bits(b[key]), key
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_hundred_steps_under_a_schedule_equal_eager(optimizer, activation):
+    model, opt, train = training(optimizer, activation=activation)
+    twin, its_opt, its_train = training(optimizer, activation=activation)
+    compiled = compile(its_train)
+    rng = np.random.default_rng(2)
+    for k in range(100):
+        opt.lr = its_opt.lr = 0.1 / (1 + k)
+        rows = rng.permutation(64)[:32]
+        same(train(X[rows], Y[rows]).detach(), compiled(X[rows], Y[rows]))
+        agree(state(model, opt), state(twin, its_opt))
+    assert len(compiled.programs) <= 2  # before and after the optimizer has a state
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_eager_and_compiled_steps_take_turns(optimizer):
+    model, opt, train = training(optimizer)
+    twin, its_opt, its_train = training(optimizer)
+    compiled, another = compile(its_train), compile(its_train)
+    for k, step in enumerate([its_train, compiled, compiled, its_train, another, compiled] * 3):
+        x = X[k : k + 40]
+        same(train(x, Y[k : k + 40]).detach(), step(x, Y[k : k + 40]).detach())
+        agree(state(model, opt), state(twin, its_opt))
+
+
+def test_an_eager_graph_outlives_a_compiled_step():
+    model, _, train = training()
+    compiled = compile(train)
+    compiled(X, Y)
+    z = model(X)
+    before = [p.numpy() for p in model.parameters()]
+    compiled(X, Y)
+    model.zero_grad()
+    z.sum().backward()
+    found = [p.grad for p in model.parameters()]
+    twin, _, _ = training()
+    for p, array in zip(twin.parameters(), before, strict=True):
+        p.data = array
+    twin(X).sum().backward()
+    for g, p in zip(found, twin.parameters(), strict=True):
+        same(g, p.grad)
+
+
+def test_what_was_handed_out_is_not_written_into():
+    model, opt, train = training("momentum")
+    compiled = compile(train)
+    for _ in range(3):
+        loss = compiled(X, Y)
+    held = [model[0].weight.data, model[0].weight.grad, opt.state[0]["velocity"], loss.numpy()]
+    copies = [a.copy() for a in held]
+    for _ in range(2):
+        compiled(X, Y)
+    for a, b in zip(held, copies, strict=True):
+        same(a, b)
+
+
+def test_loss_and_gradients_alone():
+    model, _, _ = training()
+    twin, _, _ = training()
+
+    def gradients(model, x, y):
+        loss = tx.cross_entropy(model(x), y, label_smoothing=0.1)
+        loss.backward()  # nobody forgets the old ones: they add up
+        return loss
+
+    compiled = compile(gradients)
+    for _ in range(4):
+        same(gradients(model, X, Y).detach(), compiled(twin, X, Y))
+        for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+            same(p.grad, q.grad)
+
+
+def test_gradients_as_values():
+    w = tx.Tensor(X[:8], requires_grad=True, name="w")
+
+    def slopes(x):
+        (g,) = tx.grad((w * x).sum() + (w**3).sum(), w, create_graph=True)
+        (h,) = tx.grad(g.sum(), w)
+        return {"first": g, "second": [h]}
+
+    eager, found = slopes(X[:8]), compile(slopes)(X[:8])
+    same(eager["first"].detach(), found["first"])
+    same(eager["second"][0], found["second"][0])
+    assert w.grad is None
+
+
+def test_the_learners_update():
+    w = tx.Tensor([1.0, 2.0], requires_grad=True)
+    v = tx.Tensor([1.0, 2.0], requires_grad=True)
+
+    def step_of(w):
+        def step(lr):
+            loss = (w * w * w).sum()
+            w.grad = None
+            loss.backward()
+            w.data -= lr * w.grad
+            w.data[0] *= 2
+            return loss
+
+        return step
+
+    eager, compiled = step_of(w), compile(step_of(v))
+    for lr in (0.1, 0.05, 0.02):
+        same(eager(lr).detach(), compiled(lr))
+        same(w.numpy(), v.numpy())
+        same(w.grad, v.grad)
+    assert len(compiled.programs) <= 2
+
+
+def test_a_shape_or_dtype_is_traced_once():
+    model, opt, train = training()
+    twin, its_opt, its_train = training()
+    compiled = compile(its_train)
+    for n in (64, 32, 64, 32, 7, 64):
+        same(train(X[:n], Y[:n]).detach(), compiled(X[:n], Y[:n]))
+        same(train(X[:n], Y[:n].astype(np.int32)).detach(), compiled(X[:n], Y[:n].astype(np.int32)))
+    agree(state(model, opt), state(twin, its_opt))
+    count = len(compiled.programs)
+    compiled(X[:32], Y[:32])
+    assert len(compiled.programs) == count <= 7
+
+
+class Cube(tx.Op):
+    @tx.formula("x³")
+    def forward(self, x):
+        return x * x * x
+
+    @tx.formula("ḡ ⊙ 3x²")
+    def vjp_x(self, g, y, x):
+        return g * (3 * x * x)
+
+
+class Branching(tx.nn.Module):
+    """Branches in its structure, and an op of the user's."""
+
+    def __init__(self, skip):
+        self.a = tx.nn.Linear(8, 8, rng=1)
+        self.b = tx.nn.Linear(8, 3, rng=2)
+        self.skip = skip
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        h = tx.apply(Cube(), self.a(x).tanh())
+        h = h + x if self.skip else h
+        left, right = tx.split(h, 2, axis=1)
+        return self.b(tx.concatenate([right, left * 2], axis=1))
+
+
+def test_a_model_with_branches_and_a_users_op():
+    models = [Branching(skip=True) for _ in range(2)]
+    optimizers = [tx.optim.Adam(m.parameters(), lr=0.01) for m in models]
+
+    def step(model, opt, x, y):
+        loss = tx.cross_entropy(model(x), y, weight=np.array([1.0, 2.0, 3.0]))
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        return loss
+
+    compiled = compile(step)
+    for k in range(8):
+        if k == 4:  # another branch: another program
+            for model in models:
+                model.skip = False
+        same(
+            step(models[0], optimizers[0], X, Y).detach(), compiled(models[1], optimizers[1], X, Y)
+        )
+        agree(state(models[0], optimizers[0]), state(models[1], optimizers[1]))
+    assert models[0].calls == models[1].calls == 8
+
+
+def test_freezing_and_replacing_layers_is_seen():
+    model, opt, train = training()
+    twin, its_opt, its_train = training()
+    compiled = compile(its_train)
+    for k in range(6):
+        if k == 2:
+            for m, o in ((model, opt), (twin, its_opt)):
+                m[0].weight.requires_grad = False
+                o.params[0]._grad = None
+        if k == 4:
+            for m in (model, twin):
+                m[0].weight = tx.Tensor(np.full((8, 16), 0.1, np.float32))
+        same(train(X, Y).detach(), compiled(X, Y))
+        agree(state(model, opt), state(twin, its_opt))
+
+
+def test_ignored_rows_may_come_and_go():
+    model, opt, train = training()
+    twin, its_opt, its_train = training()
+    compiled = compile(its_train)
+    ignored = Y.copy()
+    ignored[[3, 5]] = -100
+    for y in (Y, ignored, Y, ignored[::-1].copy()):
+        same(train(X, y).detach(), compiled(X, y))
+        agree(state(model, opt), state(twin, its_opt))
+
+
+def test_data_in_the_closure_is_read_anew():
+    model, _, _ = training()
+    x = X.copy()
+
+    def loss():
+        return tx.cross_entropy(model(x), Y)
+
+    compiled = compile(loss)
+    same(loss().detach(), compiled())
+    x[3] = 1.0
+    same(loss().detach(), compiled())
+    x = X[:60] * 2
+    with pytest.raises(ValueError, match="cross_entropy: the target has shape"):
+        compiled()
+
+
+def test_a_number_may_be_an_argument():
+    def f(x, scale, power, flag):
+        return (x * scale) ** power if flag else x + scale
+
+    compiled = compile(f)
+    for scale in (0.5, 2.0, -3.25):
+        for power in (2, 3):
+            for flag in (True, False):
+                same(f(X, scale, power, flag), compiled(X, scale, power, flag))
+    same(f(X, scale=1.5, power=2, flag=True), compiled(X, scale=1.5, power=2, flag=True))
+
+
+# --- what it refuses ------------------------------------------------------------------------------
+
+
+def refused(function, *args):
+    """The message, which names the line; and everything is as it was before."""
+    with pytest.raises(TraceError) as error:
+        compile(function)(*args)
+    assert "test_compiler.py, line " in str(error.value)
+    return str(error.value)
+
+
+def test_control_flow_that_depends_on_values():
+    w = tx.Tensor(X, requires_grad=True)
+
+    def branch(x):
+        if (w * x).sum() > 0:
+            return w
+        return -w
+
+    said = refused(branch, X)
+    assert "if (w * x).sum() > 0" in said
+    assert "tx.where" in said
+    same(w.numpy(), X)
+    assert type(w._array) is np.ndarray
+
+
+def test_leaving_for_python_and_for_numpy():
+    w = tx.Tensor(X, requires_grad=True)
+    assert ".item()" in refused(lambda x: (w * x).sum().item(), X)
+    assert "float()" in refused(lambda x: float((w * x).sum()._array), X)
+    assert "np.asarray" in refused(lambda x: np.linalg.norm(np.asarray(x)), X)
+    assert ".tolist()" in refused(lambda x: (w * x).tolist(), X)
+    assert "writes into an array that it was given" in refused(lambda x: x.__setitem__(0, 1.0), X)
+
+
+def test_random_numbers():
+    rng = np.random.default_rng(0)
+    model, _, _ = training()
+
+    def dropout(x):
+        mask = rng.random(x.shape) < 0.5
+        return model(x * mask)
+
+    said = refused(dropout, X)
+    assert "random" in said
+    assert "pass them in" in said
+
+
+def test_what_happens_once():
+    model, _, train = training()
+    losses = []
+
+    def step(x, y):
+        losses.append(train(x, y))
+
+    with pytest.raises(TraceError, match="grew"):
+        compile(step)(X, Y)
+    assert losses == []
+    outside = model(X)
+    assert "before the call" in refused(lambda x: (outside * 2).sum(), X)
+
+
+def test_a_wrong_label_is_said_as_eager_says_it():
+    model, opt, train = training()
+    compiled = compile(train)
+    compiled(X, Y)
+    wrong = Y.copy()
+    wrong[7] = 3
+    before = state(model, opt)
+    with pytest.raises(IndexError, match=r"target\[7\] is 3"):
+        compiled(X, wrong)
+    agree(before, state(model, opt))
+    with pytest.raises(IndexError, match=r"target\[7\] is 3"):
+        compile(train)(X, wrong)
+
+
+def test_who_listens_hears():
+    _, _, train = training()
+    compiled = compile(train)
+    compiled(X, Y)
+    with tx.detect_anomaly(), pytest.raises(tx.AnomalyError):
+        compiled(X * np.nan, Y)
+
+
+def test_nothing_grows():
+    _, _, train = training("adam")
+    compiled = compile(train)
+    for _ in range(3):
+        compiled(X, Y)
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(50):
+        compiled(X, Y)
+    assert len(gc.get_objects()) - before < 20
+    assert 0 < compiled.memory < 100_000
