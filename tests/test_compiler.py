@@ -1,6 +1,8 @@
 """compile(): every op, forward and backward, to the last bit as eager; and what it refuses."""
 
 import gc
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -322,6 +324,48 @@ def test_a_number_may_be_an_argument():
     same(f(X, scale=1.5, power=2, flag=True), compiled(X, scale=1.5, power=2, flag=True))
 
 
+def test_tensors_may_be_arguments():
+    w = tx.Tensor(X[0], requires_grad=True)
+
+    def step(x, scale):
+        loss = (w * x * scale).sum()
+        loss.backward()
+        return loss
+
+    compiled = compile(step)
+    kept = []
+    for k in range(40):  # each a new Tensor, none a new program
+        x, y = (tx.Tensor(X[k], requires_grad=True) for _ in range(2))
+        same(step(x, tx.Tensor(k)).detach(), compiled(y, tx.Tensor(k)))
+        kept.append((x, y))
+    for x, y in kept:  # at the end: an earlier gradient must not be written over
+        same(x.grad, y.grad)
+    assert len(compiled.programs) <= 2
+
+
+def test_one_array_in_two_places():
+    """What was shared must not be written into twice, nor returned from where it changes."""
+
+    class State:
+        a = b = None
+
+    def step(x):
+        old = state.a
+        state.a = state.b = state.a + x
+        return old, state.b
+
+    found = []
+    for f in (step, compile(step)):
+        state = State()
+        state.a, state.b = X.copy(), X.copy()
+        for _ in range(3):
+            arrays = [*f(X), state.a, state.b]
+            found.append([a.copy() for a in arrays])
+    for one, other in zip(found[:3], found[3:], strict=True):
+        for a, b in zip(one, other, strict=True):
+            same(a, b)
+
+
 # --- what it refuses ------------------------------------------------------------------------------
 
 
@@ -417,3 +461,190 @@ def test_nothing_grows():
         compiled(X, Y)
     assert len(gc.get_objects()) - before < 20
     assert 0 < compiled.memory < 100_000
+
+
+# --- the text -------------------------------------------------------------------------------------
+
+
+def run_alone(folder, code):
+    """Run code in a folder where NumPy is all there is."""
+    blocked = "import sys; sys.modules['tinygrad_xent'] = sys.modules['scipy'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", blocked + code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_saved_source_trains_alone_to_the_last_bit(optimizer, tmp_path):
+    model, opt, train = training(optimizer)
+    compiled = compile(train)
+    if optimizer == "sgd":
+        compiled.trace(X, Y)  # from the very start
+    else:
+        compiled(X, Y)  # until the optimizer has its state
+    compiled.save_source(tmp_path / "backprop.py")
+    np.savez(tmp_path / "data.npz", x=X, y=Y)
+    code = """
+import numpy as np, backprop
+data = np.load("data.npz")
+losses = []
+for k in range(20):
+    backprop.state["lr"] = 0.1 / (k + 1)
+    losses.append(backprop.train(data["x"][::-1], data["y"][::-1]))
+np.savez("found.npz", losses=losses, **backprop.state)
+"""
+    run_alone(tmp_path, code)
+    found = np.load(tmp_path / "found.npz")
+    losses = []
+    for k in range(20):
+        opt.lr = 0.1 / (k + 1)
+        losses.append(train(X[::-1], Y[::-1]).numpy())
+    same(found["losses"], np.array(losses))
+    for name, p in zip(("W1", "b1", "W2", "b2"), model.parameters(), strict=True):
+        same(found[name], p._array)
+    for name, one in zip(("W1", "b1", "W2", "b2"), opt.state, strict=True):
+        for key, value in one.items():
+            same(found[f"{key}_{name}"], np.asarray(value))
+
+
+def test_the_saved_source_runs_as_a_script(tmp_path):
+    _, _, train = training()
+    compiled = compile(train)
+    first = float(train(X, Y).numpy())
+    compiled(X, Y)
+    compiled.save_source(tmp_path / "backprop.py")
+    lines = run_alone(tmp_path, "import runpy; runpy.run_path('backprop.py', run_name='__main__')")
+    losses = [float(line.split()[1]) for line in lines.splitlines()]
+    assert len(losses) == 10
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] < first
+
+
+def test_the_source_reads_as_a_person_writes():
+    _, _, train = training()
+    compiled = compile(train)
+    compiled.trace(X, Y)
+    _, _, step = compiled.source.partition("def step(")
+    for line in (
+        "x, y, W1, b1, W2, b2, lr):",
+        "# forward",
+        "np.dot(x, W1, out=z1)                         # (64, 16)",
+        "np.add(z1, b1, out=z1)                        # x W + b: (64, 16)",
+        "np.maximum(z1, zero, out=h1)                  # max(x, 0): (64, 16)",
+        "losses, q_minus_p = softmax_xent(z2, labels)",
+        "# backward",
+        "np.divide(q_minus_p, N, out=dz2)              # ḡ (q - p) / N: (64, 3)",
+        "np.dot(h1.T, dz2, out=dW2)                    # xᵀ ḡ: (16, 3)",
+        "np.dot(dz2, W2.T, out=dh1)                    # ḡ Wᵀ: (64, 16)",
+        "# update",
+        "np.add(u, W1, out=W1)                         # θ - lr ḡ: (8, 16)",
+        "return loss",
+    ):
+        assert line in step, line
+    assert "def softmax_xent(z: Array, y: Array)" in compiled.source
+
+
+def test_names_are_the_models():
+    model, _, _ = training(sizes=(8, 3))
+    temperature = tx.Tensor(2.0, requires_grad=True, name="temperature")
+
+    def step(x, y):
+        z = model(x) / temperature
+        z.name = "scaled logits"
+        loss = tx.cross_entropy(z, y, reduction="sum")
+        loss.backward()
+        return loss
+
+    compiled = compile(step)
+    compiled.trace(X, Y)
+    for text in ("out=scaled_logits)", "out=dW)", "dtemperature", "np.divide(q_minus_p, "):
+        assert text in compiled.source, text
+
+
+def test_a_batch_that_is_no_power_of_two_is_multiplied_by_its_share():
+    _, _, train = training()
+    compiled = compile(train)
+    compiled.trace(X[:50], Y[:50])
+    assert (
+        "np.multiply(q_minus_p, one_over_N, out=dz2)   # ḡ (q - p) / N: (50, 3)" in compiled.source
+    )
+
+
+def test_dead_code_and_double_code_are_gone():
+    def f(x):
+        unused = np.exp(x) * 3
+        del unused
+        return np.sin(x) * 2 + np.sin(x), x * 1.0
+
+    compiled = compile(f)
+    for a, b in zip(f(X), compiled(X), strict=True):
+        same(a, b)
+    assert compiled.source.count("np.sin") == 1
+    assert "exp" not in compiled.source
+    assert "copy" not in compiled.source
+
+
+def test_memory_is_used_again():
+    def chain(x):
+        for _ in range(30):
+            x = np.sin(x) + np.cos(x)
+        return x.sum()
+
+    compiled = compile(chain)
+    same(chain(X), compiled(X))
+    assert compiled.memory <= 3 * X.nbytes
+
+
+# --- programs made at random ----------------------------------------------------------------------
+
+MOVES = [
+    lambda a, b: a + b,
+    lambda a, b: a * b,
+    lambda a, b: np.maximum(a, 0.5 * b),
+    lambda a, b: a.T.copy().T,
+    lambda a, b: a[::-1],
+    lambda a, b: np.tanh(a - b),
+    lambda a, b: a @ b.T @ b * 0.01,
+    lambda a, b: np.where(a > b, a, -b),
+    lambda a, b: (a - b.mean(axis=0)) / (1 + b.var(axis=0)),
+    lambda a, b: a.reshape(-1)[::2].repeat(2).reshape(a.shape),
+    lambda a, b: a.astype(np.float64).astype(np.float32),
+    lambda a, b: a + b[0],
+]
+
+
+def written(a, b):
+    c = a.copy()
+    c[1:3] = b[1:3]
+    c[0] += 1
+    np.add.at(c, ([0, 0], [1, 1]), 0.25)
+    c *= 0.5
+    return c
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_programs_at_random_equal_numpy(seed):
+    def program(x, y):
+        rng = np.random.default_rng(seed)
+        values = [x, y]
+        for _ in range(25):
+            move = [*MOVES, written][rng.integers(len(MOVES) + 1)]
+            values.append(move(*(values[k] for k in rng.integers(len(values), size=2))))
+        return [values[k] for k in rng.integers(len(values), size=3)] + [values[-1]]
+
+    x = np.random.default_rng(seed).normal(size=(6, 4)).astype(np.float32)
+    compiled = compile(program)
+    with np.errstate(all="ignore"):
+        results = []
+        for y in (x[::-1].copy(), x * 2, x - 1):
+            wanted, found = program(x, y), compiled(x, y)
+            results += [(w, f) for w, f in zip(wanted, found, strict=True)]
+        for w, f in results:  # at the end: an earlier result must not be written over
+            same(w, f)
+    assert len(compiled.programs) == 1

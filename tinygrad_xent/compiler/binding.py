@@ -4,7 +4,6 @@ the program is for them, runs it, and puts its results where eager execution wou
 
 from __future__ import annotations
 
-import operator
 import sys
 import types
 from typing import Any
@@ -12,139 +11,26 @@ from typing import Any
 import numpy as np
 
 from ..value import NOBODY, Value, as_array
-from .buffers import Buffer, Plan
-from .names import identifier
-from .places import Container, is_input
-from .program import simplified, strides
-from .source import Source
-from .trace import Changed, Node, TraceError, mapped
-from .tracing import Input, Made, Record
+from .buffers import Buffer
+from .places import is_input
+from .program import Input, Program
+from .simplify import strides
+from .trace import Node
+from .tracing import Made
 
 MISSED = object()  # what a program returns that is not for this call
 
 
-class Program:
-    """A program for calls like the one that was traced.
-
-    Attributes
-    ----------
-    source : Source
-        Its text.
-    nbytes : int
-        The memory that it owns.
-    call : function
-        ``call(args, kwargs)``: the result, or MISSED.
-    """
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        roots = [*self._leaves(record.result)]
-        roots += [x for tree in self._written_trees() for x in self._leaves(tree)]
-        self.nodes, self.instead = simplified(record.trace.nodes, roots)
-        self.inputs = [i for i in record.inputs if i.node in self._read_nodes(roots)]
-        self.results = list(dict.fromkeys(self._as_kept(x) for x in self._leaves(record.result)))
-        kept, into = self._memory()
-        fresh = {
-            self._as_kept(x)
-            for _, _, tree in record.entries
-            for x in self._leaves(tree)
-            if self._as_kept(x) not in into
-        }
-        fresh |= {self._as_kept(x) for _, x in record.arrays if self._as_kept(x) not in into}
-        self.settings = [n for n in self.nodes if n.kind == "check" and _of_one_setting(n)]
-        self.nodes = [n for n in self.nodes if n not in self.settings]
-        self.plan = Plan(self.nodes, into, kept, fresh | set(self.results))
-        self.nbytes = self.plan.nbytes
-        rest = [x for x in (*kept, *into, *fresh) if x not in self.plan.out]
-        self.returned = list(dict.fromkeys([*self.results, *rest]))
-        self.source = Source(self.nodes, self.plan, self.returned, self._rows(), set())
-        self._close()
-        self.call = _Binder(self).made()
-
-    # --- what goes in and out --------------------------------------------------------------------
-
-    def _written_trees(self) -> list[Any]:
-        record = self.record
-        return [x for _, x in (*record.arrays, *record.grads)] + [t for _, _, t in record.entries]
-
-    def _leaves(self, tree: Any) -> list[Node]:
-        found: list[Node] = []
-
-        def leaf(x: Any) -> Any:
-            if isinstance(x, (Node, Made)):
-                found.append(x if isinstance(x, Node) else x.node)
-            return x
-
-        mapped(tree, leaf)
-        return found
-
-    def _as_kept(self, node: Node) -> Node:
-        return self.instead.get(node, node)
-
-    def _read_nodes(self, roots: list[Node]) -> set[Node]:
-        read = {x for node in self.nodes for x in node.inputs()}
-        return read | {self._as_kept(root) for root in roots} | set(self.nodes)
-
-    def _memory(self) -> tuple[set[Node], dict[Node, Node]]:
-        """Which gradients stay in the program's memory, and which results go where an input was."""
-        of_place = {self._key(i.where): i.node for i in self.inputs if not i.path}
-        into = {}
-        for tensor, node in self.record.arrays:
-            if ("array", id(tensor)) in of_place:
-                into[self._as_kept(node)] = of_place["array", id(tensor)]
-        for container, key, tree in self.record.entries:
-            place = "entry", id(container), key
-            if isinstance(tree, Node) and place in of_place:
-                into[self._as_kept(tree)] = of_place[place]
-        accumulates = any(i.where[0] == "grad" for i in self.inputs)
-        grads = [self._as_kept(g) for _, g in self.record.grads if isinstance(g, Node)]
-        return (set() if accumulates else set(grads)), into
-
-    def _key(self, where: Any) -> Any:
-        return tuple(id(x) if isinstance(x, (Value, Container)) else x for x in where)
-
-    def _rows(self) -> int | None:
-        """N: the rows of the first array that was passed in."""
-        shapes = [np.shape(i.node.value) for i in self.inputs if i.where[0] == "argument"]
-        return next((shape[0] for shape in shapes if shape), None)
-
-    # --- the text, made to run -------------------------------------------------------------------
-
-    def _close(self) -> None:
-        """Complete the function, and execute its text."""
-        source = self.source
-        self.parameters = [source.ref(i.node) for i in self.inputs]
-        self.given = [source.ref(x).strip() for x in self.returned]
-        text = self.text(f"({', '.join(self.given)},)" if self.given else "()")
-        namespace: dict[str, Any] = {"np": np, "start": source.stored, "Changed": Changed}
-        namespace |= source.texts.objects
-        exec(compile(text, "<compiled>", "exec"), namespace)
-        self.step = namespace["step"]
-        self.namespace = namespace
-
-    def text(self, returned: str) -> str:
-        """Definitions, arrays and ``step``."""
-        source = self.source
-        body = [f"    {line}" if line else "" for line in source.lines]
-        parts = []
-        if source.arrays:
-            parts += ["# What every step writes into again, and constants.", *source.arrays, "", ""]
-        parts += [f"def step({', '.join(self.parameters)}):", *body, f"    return {returned}"]
-        definitions = source.texts.text()
-        imports = sorted(source.texts.imports - {"import numpy as np"})
-        head = [*imports, ""] if imports else []
-        return "\n".join([*head, *([definitions, "", ""] if definitions else []), *parts]) + "\n"
-
-
-class _Binder:
+class Binder:
     """Writes ``call(args, kwargs)`` for a program."""
 
     def __init__(self, program: Program) -> None:
         self.program, self.record = program, program.record
         self.names: dict[str, Any] = {
             "MISSED": MISSED,
-            "Changed": Changed,
+            "Changed": program.namespace["Changed"],
             "step": program.step,
+            "program": program,
             "fits": fits,
             "seen": [None] * len(program.inputs),
             "getrefcount": sys.getrefcount,
@@ -162,6 +48,11 @@ class _Binder:
             name = f"{letter}{len(self.names)}"
             self.bound[id(thing)], self.names[name] = name, thing
         return self.bound[id(thing)]
+
+    def tensor(self, tensor: Value) -> str:
+        """How the call reaches a Tensor: as its argument, or as the one that was traced."""
+        k = self.record.passed_tensors.get(id(tensor))
+        return self.bind(tensor, "p") if k is None else f"a{k}"
 
     def miss_unless(self, condition: str) -> None:
         """Leave the call to another program."""
@@ -202,7 +93,7 @@ class _Binder:
                 f"type({text}) is ndarray and {text}.shape == {x.shape} "
                 f"and {text}.dtype == {dtype} and {layout}"
             )
-        elif is_input(x):
+        elif is_input(x, self.record.numbers):
             self.miss_unless(f"type({text}) is {self.bind(type(x), 't')}")
         elif isinstance(x, (tuple, list, dict)):
             keys = list(x) if isinstance(x, dict) else None
@@ -210,11 +101,9 @@ class _Binder:
             self.miss_unless(f"type({text}) is {self.bind(type(x), 't')} and {same}")
             for key, part in x.items() if isinstance(x, dict) else enumerate(x):
                 self._like(f"{text}[{key!r}]", part)
-        elif isinstance(x, Value):
-            if ("argument", x) in self.record.tensor_arguments:
-                return
-            self.miss_unless(f"{text} is {self.bind(x, 'p')}")
-        elif x is None or isinstance(x, (bool, str, bytes)):
+        elif isinstance(x, Value) and id(x) in self.record.passed_tensors:
+            self.miss_unless(f"type({text}) is {self.bind(type(x), 't')} and {text}.op is None")
+        elif x is None or isinstance(x, (bool, int, float, str, bytes)):
             self.miss_unless(
                 f"type({text}) is {type(x).__name__} and {text} == {x!r}"
                 if x is not None
@@ -257,7 +146,7 @@ class _Binder:
                     continue
                 conditions.append(f"{container.text(name, key)} is {self.bind(value, 'o')}")
         for key, (tensor, _) in record.surroundings.tensors.items():
-            name = self.bind(tensor, "p")
+            name = self.tensor(tensor)
             conditions.append(f"{name}._needs_grad is {tensor._needs_grad}")
             if not record.had_grad[key] and any(t is tensor for t, _ in record.grads):
                 conditions.append(f"{name}._grad is None")
@@ -273,7 +162,7 @@ class _Binder:
         elif kind == "entry":
             text = where[0].text(self.bind(where[0].holder, "d"), where[1])
         else:
-            text = f"{self.bind(where[0], 'p')}.{'_array' if kind == 'array' else '_grad'}"
+            text = f"{self.tensor(where[0])}.{'_array' if kind == 'array' else '_grad'}"
         return text + "".join(f"[{key!r}]" for key in one.path)
 
     def _read(self, k: int, one: Input) -> None:
@@ -289,13 +178,13 @@ class _Binder:
         in_place = one.node in self.program.plan.out.values()
         mine = f"i{k} is not seen[{k}]"
         if in_place and kind == "array":
-            mine += f" or {self.bind(one.where[1], 'p')}._holder != {NOBODY}"
+            mine += f" or {self.tensor(one.where[1])}._holder != {NOBODY}"
         if in_place and kind == "entry":
             mine += f" or getrefcount(i{k}) > 4"
         self.lines.append(f"if {mine}:")
         self.lines.append(f"    if not fits(i{k}, {wanted}): return MISSED")
         if in_place and kind == "array":
-            name = self.bind(one.where[1], "p")
+            name = self.tensor(one.where[1])
             self.lines.append(f"    {name}._array = i{k} = i{k}.copy(order='K')")
             self.lines.append(f"    {name}._holder = {NOBODY}")
         elif in_place:
@@ -305,10 +194,12 @@ class _Binder:
     # --- running and writing ---------------------------------------------------------------------
 
     def _run(self) -> None:
-        given = ", ".join(f"i{k}" for k in range(len(self.program.inputs)))
+        passed = self.program.passed
+        given = ", ".join(f"i{k}" for k, one in enumerate(self.program.inputs) if one in passed)
         targets = ", ".join(self.is_given.values())
-        assigned = f"{targets}{',' if len(self.is_given) == 1 else ''} = " if targets else ""
+        assigned = f"{targets} = " if targets else ""
         self.lines += [
+            "program.ran = True",
             "try:",
             f"    {assigned}step({given})",
             "except Changed:",
@@ -317,7 +208,7 @@ class _Binder:
 
     def _array(self, node: Node) -> str:
         """The array of a node after the run: returned by it, or in the program's memory."""
-        node = self.program._as_kept(node)
+        node = self.program.kept(node)
         if node in self.is_given:
             return self.is_given[node]
         out = self.program.plan.out[node]
@@ -327,21 +218,20 @@ class _Binder:
     def _write(self) -> None:
         out = self.program.plan.out
         for tensor, node in self.record.arrays:
-            kept = self.program._as_kept(node)
-            if isinstance(out.get(kept), Node):
-                continue
-            name = self.bind(tensor, "p")
+            if isinstance(out.get(self.program.kept(node)), Node):
+                continue  # it is there already
+            name = self.tensor(tensor)
             self.lines.append(f"{name}._array = as_array({self._own(node)})")
             self.lines.append(f"{name}._holder = {NOBODY}")
         for tensor, node in self.record.grads:
-            name = self.bind(tensor, "p")
+            name = self.tensor(tensor)
             text = "None" if node is None else self._array(node)
             self.lines.append(f"{name}._grad = {text}")
             if node is not None:
                 self.lines.append(f"{name}._grad_is_ours = False")
         for container, key, tree in self.record.entries:
             target = container.text(self.bind(container.holder, "d"), key)
-            kept = self.program._as_kept(tree) if isinstance(tree, Node) else tree
+            kept = self.program.kept(tree) if isinstance(tree, Node) else tree
             if isinstance(kept, Node) and isinstance(out.get(kept), Node):
                 k = next(k for k, i in enumerate(self.program.inputs) if i.node is out[kept])
                 self.lines.append(f"{target} = i{k}")
@@ -350,7 +240,7 @@ class _Binder:
 
     def _own(self, node: Node) -> str:
         """The array of a node for the caller to keep: a copy of what the program uses again."""
-        kept = self.program._as_kept(node)
+        kept = self.program.kept(node)
         text = self._array(node)
         lasting = {x.storage for x in self.program.plan.out}
         lasting |= {i.node.storage for i in self.program.inputs}
@@ -373,14 +263,6 @@ class _Binder:
         return self.bind(tree, "o")
 
 
-def _of_one_setting(check: Node) -> bool:
-    """Whether a check asks a setting for its truth or its value: that is done before the call."""
-    (condition,) = check.args
-    equals = condition.function is operator.eq and condition.args[0].kind == "input"
-    number = type(condition.value) in (int, float, bool)
-    return number and (condition.kind == "input" or equals)
-
-
 def fits(array: Any, shape: Any, dtype: Any, layout: Any) -> bool:
     """Whether an array has the layout for which the program was planned."""
     return (
@@ -396,6 +278,3 @@ def made(kind: Any, array: Any, name: str | None) -> Any:
     value = kind.wrap(as_array(array))
     value.name = name
     return value
-
-
-__all__ = ["MISSED", "Program", "TraceError", "identifier"]

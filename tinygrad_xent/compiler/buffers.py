@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .program import strides
+from .simplify import strides
 from .trace import Node
 
 # What may write over what it reads: NumPy sees to it that no element is lost.

@@ -55,6 +55,7 @@ class Labels:
         self.names = dict(names)  # by id of a leaf, by number of a result
         self.applied_at: dict[int, int] = {}
         self.mark = self.walk_mark = 0
+        self.reached: set[int] = set()  # by walks, from their roots
         for kind, at, *about in trace.events:
             getattr(self, f"_{kind}")(at, *about)
         last = UPDATE if self.walk_mark else FORWARD
@@ -74,6 +75,11 @@ class Labels:
         self._call(result._array, name, op.formula())
 
     def _walked(self, at: int, step: Any) -> None:
+        if step.value.number not in self.reached and not step.value.name:
+            node = getattr(step.value._array, "_node", None)
+            if isinstance(node, Node) and not step.value._array.shape and node.kind != "input":
+                node.name = self.names[step.value.number] = "loss"
+        self.reached |= {step.value.inputs[i].number for i, *_ in step.sent}
         start = max(self.walk_mark, self.applied_at.get(step.value.number, 0))
         self._section(start, at, BACKWARD, over=True)
         self.mark = self.walk_mark = at

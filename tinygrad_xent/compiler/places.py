@@ -64,10 +64,10 @@ class Container:
             else f"{name}[{key!r}]"
         )
 
-    def substitute(self, leaf: Any) -> None:
-        """Let stand-ins take the place of arrays and numbers, also within tuples."""
+    def substitute(self, leaf: Any, numbers: Any) -> None:
+        """Let stand-ins take the place of arrays and of these numbers, also within tuples."""
         for key, value in self.before.items():
-            self.during[key] = within_tuples(value, leaf, (self, key))
+            self.during[key] = within_tuples(value, leaf, (self, key), numbers)
             if self.during[key] is not value:
                 self.put(key, self.during[key])
 
@@ -99,19 +99,27 @@ class Container:
                 self.put(key, value)
 
 
-def within_tuples(value: Any, leaf: Any, place: Any, path: tuple[int, ...] = ()) -> Any:
+def within_tuples(
+    value: Any, leaf: Any, place: Any, numbers: Any, path: tuple[int, ...] = ()
+) -> Any:
     """The value with stand-ins for the arrays and numbers in it; itself if there are none."""
     if isinstance(value, tuple):
-        parts = [within_tuples(part, leaf, place, (*path, k)) for k, part in enumerate(value)]
+        parts = [
+            within_tuples(part, leaf, place, numbers, (*path, k)) for k, part in enumerate(value)
+        ]
         if all(new is old for new, old in zip(parts, value, strict=True)):
             return value
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return leaf(value, place, path) if is_input(value) else value
+    return leaf(value, place, path) if is_input(value, numbers) else value
 
 
-def is_input(value: Any) -> bool:
-    """Whether a program reads it anew in every call: an array, or a number but no flag."""
-    return type(value) in (np.ndarray, float, int) or isinstance(value, (np.floating, np.integer))
+NUMBERS = (float, int, np.floating, np.integer)
+
+
+def is_input(value: Any, numbers: Any = NUMBERS) -> bool:
+    """Whether a program reads it anew in every call: an array, or one of these kinds of number."""
+    kind = type(value)
+    return kind is np.ndarray or (kind is not bool and issubclass(kind, numbers))
 
 
 class Surroundings:
@@ -122,7 +130,7 @@ class Surroundings:
         self.tensors: dict[int, tuple[Value, Any]] = {}  # and where each was first found
         self.paths: dict[int, list[str]] = {}  # to each Tensor, for its name
         self._seen: set[int] = set()
-        self._visit(function, None, "")
+        self._visit(function, (), "")
         for k, argument in enumerate(arguments):
             self._visit(argument, ("argument", k), "")
 
@@ -138,11 +146,11 @@ class Surroundings:
         if isinstance(found, types.FunctionType):
             self._visit_function(found)
         elif isinstance(found, types.MethodType):
-            self._visit(found.__self__, None, path)
-            self._visit(found.__func__, None, path)
+            self._visit(found.__self__, (), path)
+            self._visit(found.__func__, (), path)
         elif isinstance(found, functools.partial):
             for part in (found.func, *found.args, *found.keywords.values()):
-                self._visit(part, None, path)
+                self._visit(part, (), path)
         elif isinstance(found, tuple):
             for k, part in enumerate(found):
                 self._visit(part, place, _joined(path, k))
@@ -169,7 +177,7 @@ class Surroundings:
         if taken:
             self._contain(Container(function.__globals__, "globals", taken), "")
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._visit(default, None, "")
+            self._visit(default, (), "")
 
     def _contain(self, container: Container, path: str) -> None:
         self.containers.append(container)
@@ -203,10 +211,12 @@ def _is_the_authors(found: Any) -> bool:
     """Whether a function or class is the user's or an object of this package, not a library's."""
     module = getattr(found, "__module__", None) or ""
     root = module.partition(".")[0]
-    if root == OWN:
-        return isinstance(found, type)
+    if isinstance(found, type) and root == OWN:
+        return True
     if root in sys.stdlib_module_names and root != "__main__":
         return False
-    code = getattr(found, "__code__", None)
-    file = code.co_filename if code else getattr(sys.modules.get(module), "__file__", None) or ""
+    if isinstance(found, type):
+        file = getattr(sys.modules.get(module), "__file__", None) or ""
+    else:
+        file = found.__code__.co_filename
     return "site-packages" not in file and not file.startswith(PACKAGE)

@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import math
-import operator
 import re
 from typing import Any
 
 import numpy as np
 
 from .buffers import Buffer, Plan
-from .names import identifier
-from .program import of_settings, uses
+from .literals import BINARY, UNARY, bare, dtype_text, literal, pattern
+from .names import UPDATE, identifier
+from .simplify import of_settings, uses
 from .texts import Texts, numpy_names
 from .trace import Node
 
-BINARY = {
-    np.add: "+",
-    np.subtract: "-",
-    np.multiply: "*",
-    np.true_divide: "/",
-    np.floor_divide: "//",
-    np.remainder: "%",
-    np.matmul: "@",
-    np.equal: "==",
-    np.not_equal: "!=",
-    np.less: "<",
-    np.less_equal: "<=",
-    np.greater: ">",
-    np.greater_equal: ">=",
-    np.bitwise_and: "&",
-    np.bitwise_or: "|",
-    operator.add: "+",
-    operator.sub: "-",
-    operator.mul: "*",
-    operator.truediv: "/",
-    operator.floordiv: "//",
-    operator.mod: "%",
-    operator.eq: "==",
-    operator.ne: "!=",
-    operator.lt: "<",
-    operator.le: "<=",
-    operator.gt: ">",
-    operator.ge: ">=",
-}
-UNARY = {np.negative: "-", operator.neg: "-", operator.pos: "+", np.invert: "~"}
 WORDS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
 WIDTH = 44  # where comments start
 
@@ -54,30 +23,35 @@ WIDTH = 44  # where comments start
 class Source:
     """The text of a program and what its names stand for.
 
-    `lines` are the body of ``step``, `arrays` the declarations in front of it.
+    `lines` are the body of ``step``; `memory` and `constants` are declared in front of it.
     """
 
     def __init__(
         self,
         nodes: list[Node],
         plan: Plan,
+        inputs: list[Node],
         results: list[Node],
         rows: int | None,
-        reserved: set[str],
     ) -> None:
         self.nodes, self.plan, self.results, self.rows = nodes, plan, results, rows
         self.texts = Texts()
         self.counts = uses(nodes, results)
         self.names: dict[Node, str] = {}
         self.stored: dict[str, Any] = {}  # constants that are too long to write down
-        self.arrays: list[str] = []
+        self.memory: list[str] = []
+        self.constants: list[str] = []
         self.lines: list[str] = []
-        self._taken = {*reserved, *dir(builtins), *keyword.kwlist, "np", "step", "Changed"}
-        self._kernels = {n.function.__name__ for n in nodes if n.kind == "kernel"}
-        self._taken |= self._kernels
+        for node in nodes:
+            if node.kind == "kernel":
+                self.texts.function(node.function)
+        self._taken = {*dir(builtins), *keyword.kwlist, "np", "start", "step", "state", "train"}
+        self._taken |= {"Changed", "Path", *self.texts.definitions, *self.texts.objects}
         self._of_buffer: dict[tuple[int, str], str] = {}
         self._numbers: dict[Any, str] = {}
         self._items: dict[Node, list[Node]] = {}
+        for node in inputs:
+            self.ref(node)
         self._write()
 
     # --- names -----------------------------------------------------------------------------------
@@ -101,9 +75,7 @@ class Source:
             if key not in self._of_buffer:
                 self._of_buffer[key] = self._declare(out, self.unique(wanted))
             return self._of_buffer[key]
-        if isinstance(node.value, (bool, np.bool_)) and not node.name:
-            return self.unique("fine")
-        return self.unique(identifier(node.name or "t"))
+        return self.unique(identifier(node.name or _what_it_is(node)))
 
     def _wanted(self, k: int, node: Node, out: Buffer) -> str:
         """Its own name, or that of what is next written over it, of what it writes over, or t."""
@@ -116,15 +88,15 @@ class Source:
                 break
         over = [self.names[x] for x in node.inputs() if self.plan.out.get(x) is out]
         names = ((w, n) for (b, w), n in self._of_buffer.items() if b == id(out))
-        return next((wanted for wanted, name in names if name in over), "t")
+        return next((wanted for wanted, name in names if name in over), _what_it_is(node))
 
     def _declare(self, buffer: Buffer, name: str) -> str:
         first = next((n for (b, _), n in self._of_buffer.items() if b == id(buffer)), None)
         if first is not None:
-            self.arrays.append(f"{name} = {first}  # the same memory: {first} is done with")
+            self.memory.append(f"{name} = {first}  # {first} is done with by then")
             return name
         order = "" if buffer.order == "C" else ', order="F"'
-        self.arrays.append(f"{name} = np.empty({buffer.shape}, {_dtype(buffer.dtype)}{order})")
+        self.memory.append(f"{name} = np.empty({buffer.shape}, {dtype_text(buffer.dtype)}{order})")
         return name
 
     # --- expressions -----------------------------------------------------------------------------
@@ -154,58 +126,36 @@ class Source:
         key = x, dtype
         if key not in self._numbers:
             text = self.ref(x)
-            words = _bare(text).replace("1 - ", "one minus ").replace("-", "minus ")
+            words = bare(text).replace("1 - ", "one minus ").replace("-", "minus ")
             plain = re.fullmatch(r"[\w ]{,24}", words)
             name = identifier(words) if plain else "scale"
             name = self._numbers[key] = self.unique(f"{name}_" if x.kind == "input" else name)
-            self._line(f"{name} = np.array({_bare(text)}, {_dtype(dtype)})", "")
+            self._line(f"{name} = np.array({bare(text)}, {dtype_text(dtype)})", "")
         return self._numbers[key]
 
     def _constant(self, value: Any, wanted: str) -> str:
         key = "c", str(value.dtype), value.shape, value.strides, value.tobytes()
         if key in self._numbers:
             return self._numbers[key]
+        is_share = not value.ndim and value.dtype.kind == "f" and self._is_share(float(value))
         ones = value.ndim and value.size and np.all(value == 1)
-        name = self._numbers[key] = self.unique("ones" if ones else wanted)
+        wanted = "ones" if ones else "one_over_N" if is_share else wanted
+        name = self._numbers[key] = self.unique(wanted)
         if not value.ndim:
             number = float(value) if value.dtype.kind == "f" else value.item()
-            self.arrays.append(f"{name} = np.array({self.literal(number)}, {_dtype(value.dtype)})")
-        elif (text := _pattern(value)) is not None:
-            self.arrays.append(f"{name} = {text}")
+            said = f"  # 1 / {self.rows}" if is_share else ""
+            text = f"{name} = np.array({self.literal(number)}, {dtype_text(value.dtype)}){said}"
+            self.constants.append(text)
+        elif (made := pattern(value)) is not None:
+            self.constants.append(f"{name} = {made}")
         else:
             self.stored[name] = value
-            self.arrays.append(f'{name} = start["{name}"]')
+            self.constants.append(f'{name} = start["{name}"]')
         return name
 
     def literal(self, x: Any) -> str:
-        """A plain argument as Python writes it."""
-        if isinstance(x, Node):
-            return _bare(self.ref(x))
-        if isinstance(x, slice):
-            parts = (x.start, x.stop, x.step)
-            return f"slice({', '.join(self.literal(part) for part in parts)})"
-        if isinstance(x, tuple):
-            inside = ", ".join(self.literal(part) for part in x)
-            return f"({inside},)" if len(x) == 1 else f"({inside})"
-        if isinstance(x, list):
-            return f"[{', '.join(self.literal(part) for part in x)}]"
-        if isinstance(x, dict):
-            return f"{{{', '.join(f'{k!r}: {self.literal(v)}' for k, v in x.items())}}}"
-        if isinstance(x, np.dtype):
-            return _dtype(x)
-        if isinstance(x, type) and issubclass(x, np.generic):
-            return f"np.{x.__name__}"
-        if isinstance(x, np.generic):
-            return f"np.{type(x).__name__}({self.literal(x.item())})"
-        if isinstance(x, float) and not math.isfinite(x):
-            return "np.nan" if x != x else "np.inf" if x > 0 else "-np.inf"
-        if x is ...:
-            return "..."
-        if x is None or isinstance(x, (bool, int, float, str, bytes)):
-            return repr(x)
-        if isinstance(x, type) and x.__module__ == "builtins":
-            return x.__name__
-        return self._callable(x)
+        """An argument as Python writes it."""
+        return literal(x, lambda part: bare(self.ref(part)), self._callable)
 
     def _callable(self, function: Any) -> str:
         if isinstance(function, tuple):
@@ -293,13 +243,13 @@ class Source:
             said = f"not {condition}" if node.function else condition
             self._line(f"if {said}:", "")
             self._line(
-                f'    raise Changed("{"" if node.function else "not "}{_bare(condition)}")', ""
+                f'    raise Changed("{"" if node.function else "not "}{bare(condition)}")', ""
             )
         elif node.writes:
             self._quietly(node, self._written(node))
         elif node.kind == "kernel" and node in self._items:
             self._kernel(node)
-        elif self._stands_in_line(node):
+        elif self._stands_in_line(k, node):
             return
         elif node in self.plan.out:
             text, name = self._told(k, node)
@@ -321,7 +271,7 @@ class Source:
         text = f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = {self.expression(node)}"
         self._line(text, node.formula or item.formula)
 
-    def _stands_in_line(self, node: Node) -> bool:
+    def _stands_in_line(self, k: int, node: Node) -> bool:
         """Views and single numbers are written where they are used, if that is once."""
         if node in self.results or node.quiet or node.kind == "item":
             return False
@@ -335,7 +285,9 @@ class Source:
             and isinstance(x, Node)
             and x.storage == node.storage
         )
-        return is_view or type(node.value) in (float, int)
+        if isinstance(node.value, (np.generic, int, float)):  # next, before anything changes
+            return k + 1 < len(self.nodes) and node in self.nodes[k + 1].inputs()
+        return is_view
 
     def _told(self, k: int, node: Node) -> tuple[str, str]:
         """The line for a node that is told where to write."""
@@ -349,7 +301,7 @@ class Source:
         else:
             called = self._callable(node.function)
             dtype = self._beside(node) if node.kind == "ufunc" and not node.kwargs else None
-            texts = [_bare(self.ref(x, dtype)) for x in args]
+            texts = [bare(self.ref(x, dtype)) for x in args]
         named = [f"{key}={self.literal(part)}" for key, part in node.kwargs.items()]
         name = self._name(k, node)
         return f"{called}({', '.join([*texts, *named, f'out={name}'])})", name
@@ -365,12 +317,16 @@ class Source:
         if float(factor) != 1 / self.rows or not isinstance(x, Node):
             return None
         number = self._constant(np.array(self.rows, factor.dtype), "N")
-        return [_bare(self.ref(x)), number]
+        return [bare(self.ref(x)), number]
+
+    def _is_share(self, number: float) -> bool:
+        rows = self.rows or 0
+        return rows > 1 and abs(number * rows - 1) < 1e-6
 
     def _written(self, node: Node) -> str:
         if node.kind == "setitem":
             target, index, value = node.args
-            return f"{self.ref(target)}[{self._index(index)}] = {_bare(self.ref(value))}"
+            return f"{self.ref(target)}[{self._index(index)}] = {bare(self.ref(value))}"
         called = self._callable(node.function)
         return f"{called}({self._arguments(node.args, node.kwargs)})"
 
@@ -388,32 +344,13 @@ class Source:
         self.lines.append(f"{text:{WIDTH}}  # {comment}" if comment else text)
 
 
-def _bare(text: str) -> str:
-    """The text without brackets around all of it."""
-    inner = text[1:-1]
-    whole = text.startswith("(") and text.endswith(")")
-    return inner if whole and not re.search(r"^[^(]*\)|,", inner) else text
-
-
-def _dtype(dtype: Any) -> str:
-    dtype = np.dtype(dtype)
-    return "bool" if dtype.kind == "b" else f"np.{dtype.name}"
-
-
-def _pattern(value: Any) -> str | None:
-    """How a constant array is made, if that is short."""
-    dtype = _dtype(value.dtype)
-    if not value.flags.c_contiguous:
-        first = value.reshape(-1)[:1]
-        if value.size and not any(value.strides):
-            return f"np.broadcast_to(np.array({first[0].item()!r}, {dtype}), {value.shape})"
-        return None
-    flat = value.reshape(-1)
-    if value.size and np.all(flat == flat[0]) and np.isfinite(flat[0]):
-        if flat[0] == 1:
-            return f"np.ones({value.shape}, {dtype})"
-        if flat[0] == 0 and not np.signbit(flat).any():
-            return f"np.zeros({value.shape}, {dtype})"
-    if value.ndim == 1 and value.dtype.kind in "iu" and np.array_equal(value, np.arange(len(flat))):
-        return f"np.arange({len(flat)}, dtype={dtype})"
-    return None
+def _what_it_is(node: Node) -> str:
+    """A name for what nobody named."""
+    if isinstance(node.value, (bool, np.bool_)):
+        return "fine"
+    dtypes = [x.value.dtype for x in node.inputs() if isinstance(x.value, np.ndarray)]
+    if not isinstance(node.value, (np.ndarray, np.generic)):
+        return "t"
+    if node.value.dtype.kind == "b" or (node.kind == "method" and dtypes[:1] == [np.dtype(bool)]):
+        return "mask"
+    return "u" if node.section == UPDATE else "t"

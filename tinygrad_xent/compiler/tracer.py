@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..value import Value
-from .program import of_settings
+from .simplify import of_settings
 from .trace import Node, Trace, TraceError, user_line
 
 # Methods of arrays that make something new and are noted by their names.

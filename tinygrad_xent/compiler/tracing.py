@@ -10,7 +10,7 @@ import numpy as np
 
 from ..value import Value, _numbers, listening
 from .names import Labels, identifier, parameter_names
-from .places import Container, Surroundings, is_input
+from .places import NUMBERS, Container, Surroundings, is_input
 from .trace import Node, Trace, TraceError, mapped, user_line
 from .tracer import Tracer
 
@@ -36,8 +36,16 @@ class Made:
 class Record:
     """One traced call: the trace, its inputs, what it returned and what it wrote where."""
 
-    def __init__(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: dict[str, Any],
+        numbers: Any = NUMBERS,
+    ) -> None:
+        self.numbers = numbers
         self.trace = Trace(Tracer)
+        self.name = getattr(function, "__name__", "step")
         self.trace.began = next(_numbers)
         arguments = (*args, *kwargs.values())
         self.surroundings = Surroundings(function, arguments)
@@ -45,11 +53,11 @@ class Record:
         self.names = parameter_names(self.surroundings)
         self.argument_names = _argument_names(function, args, kwargs)
         self.arguments, self.positional = arguments, len(args)
-        self.tensor_arguments = [
-            place[1]
-            for _, place in self.surroundings.tensors.values()
-            if isinstance(place, tuple) and place[0] == "argument"
-        ]
+        self.passed_tensors = {  # by id: which argument they are
+            key: place[1]
+            for key, (t, place) in self.surroundings.tensors.items()
+            if place[:1] == ("argument",) and arguments[place[1]] is t
+        }
         self.arrays: list[tuple[Value, Any]] = []  # Tensors whose array changed, and the node
         self.grads: list[tuple[Value, Any]] = []
         self.entries: list[tuple[Container, Any, Any]] = []
@@ -88,7 +96,7 @@ class Record:
             if isinstance(part, (tuple, list)):
                 parts = [within(value, (*path, i)) for i, value in enumerate(part)]
                 return type(part)(*parts) if hasattr(part, "_fields") else type(part)(parts)
-            if is_input(part):
+            if is_input(part, self.numbers):
                 name = identifier("_".join(map(str, (self.argument_names[k], *path))))
                 return self._input(part, name, ("argument", k), path)
             if isinstance(part, Value) and part.op is not None:
@@ -103,19 +111,23 @@ class Record:
     def _substitute(self) -> None:
         for key, (tensor, _) in self.surroundings.tensors.items():
             name = self.names[key]
-            for k, argument in enumerate(self.argument_names):
-                if self.surroundings.tensors[key][1] == ("argument", k):
-                    name = self.names[key] = tensor.name or argument
+            if key in self.passed_tensors:
+                argument = self.argument_names[self.passed_tensors[key]]
+                name = self.names[key] = identifier(tensor.name or argument)
             tensor._array = self._input(tensor._array, name, ("array", tensor))
             if tensor._grad is not None:
                 tensor._grad = self._input(tensor._grad, f"d{name}_before", ("grad", tensor))
         for container in self.surroundings.containers:
 
             def stand_in(value: Any, place: Any, path: tuple[int, ...]) -> Any:
-                named = "_".join([self._entry_name(*place), *map(str, path)])
+                named = self._entry_name(*place)
+                if path and named.endswith("s"):  # betas: beta1, beta2
+                    named = named[:-1] + "_".join(str(k + 1) for k in path)
+                elif path:
+                    named = "_".join([named, *map(str, path)])
                 return self._input(value, identifier(named), ("entry", *place), path)
 
-            container.substitute(stand_in)
+            container.substitute(stand_in, self.numbers)
 
     def _entry_name(self, container: Container, key: Any) -> str:
         """``lr``, ``velocity_W1``: the key, and whose it is in a list beside a list of Tensors."""
