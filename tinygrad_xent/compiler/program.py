@@ -56,7 +56,7 @@ class Program:
         lasting = self._gradients()
         results = [self.kept(x) for x in leaves(record.result)]
         fresh = [x for x in outputs if x not in into and x not in lasting]
-        self.plan = Plan(self.nodes, into, lasting, {*fresh, *results})
+        self.plan = Plan(self.nodes, into, lasting, set(fresh))
         self.nbytes = self.plan.nbytes
         elsewhere = [x for x in outputs if x not in self.plan.out]
         self.returned = list(dict.fromkeys([*results, *elsewhere]))
