@@ -374,9 +374,9 @@ def test_what_is_read_after_the_update_is_what_it_was():
 
         @wrap
         def step(x, y, model=model, train=train):
-            w = model[0].weight.detach()
+            w, b = model[0].weight.detach(), model[0].bias.detach()
             train(x, y)
-            return w, (w * 2).sum(), model[0].weight.detach() - w
+            return b, w, (w * 2).sum(), model[0].weight.detach() - w
 
         for _ in range(3):
             results = step(X, Y)
@@ -393,8 +393,9 @@ def test_two_updates_in_one_step_and_a_surprise_in_the_second():
         model, opt, train = training("momentum")
 
         @wrap
-        def step(x, y, z, train=train):
-            return train(x, y).detach(), train(x, z).detach()
+        def step(x, y, z, model=model, train=train):
+            losses = train(x, y).detach(), train(x, z).detach()
+            return *losses, tx.cross_entropy(model(x), z).detach()
 
         results = [loss for z in (Y, Y, Y, ignored, Y, ignored) for loss in step(X, Y, z)]
         found.append([*results, *state(model, opt).values()])
@@ -687,7 +688,7 @@ def test_programs_at_random_equal_numpy(seed):
         results = []
         for y in (x[::-1].copy(), x * 2, x - 1):
             wanted, found = program(x, y), compiled(x, y)
-            results += [(w.copy(), f) for w, f in zip(wanted, found, strict=True)]
+            results += zip([w.copy() for w in wanted], found, strict=True)
         for w, f in results:  # at the end: an earlier result must not be written over
             same(w, f)
     assert len(compiled.programs) == 1
