@@ -10,6 +10,7 @@ import pytest
 import tinygrad_xent as tx
 from tests.cases import CASES
 from tinygrad_xent import TraceError, compile
+from tinygrad_xent.cli import main
 
 
 def bits(x):
@@ -470,14 +471,15 @@ def test_what_happens_once():
 
 
 def test_a_wrong_label_is_said_as_eager_says_it():
-    model, opt, train = training()
+    model, opt, train = training(sizes=(8, 64, 8, 3))  # a weight is as large as a batch
     compiled = compile(train)
+    compiled(X[:8], Y[:8])
     compiled(X, Y)
     wrong = Y.copy()
     wrong[7] = 3
     before = state(model, opt)
     with pytest.raises(IndexError, match=r"target\[7\] is 3"):
-        compiled(X, wrong)
+        compiled(X * 2, wrong)
     agree(before, state(model, opt))
     with pytest.raises(IndexError, match=r"target\[7\] is 3"):
         compile(train)(X, wrong)
@@ -640,6 +642,21 @@ def test_memory_is_used_again():
     compiled = compile(chain)
     same(chain(X), compiled(X))
     assert compiled.memory <= 3 * X.nbytes
+
+
+def test_the_command_prints_and_writes_it(tmp_path, capsys):
+    assert main(["source", "--data", "iris", "--hidden", "8", "--seed", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "losses, q_minus_p = softmax_xent(z2, labels)" in printed
+    for optimizer in ("sgd", "adam"):
+        path = tmp_path / f"{optimizer}.py"
+        written = ["source", "--hidden", "", "--optimizer", optimizer, "--out", str(path)]
+        assert main(written) == 0
+        assert capsys.readouterr().out == f"{path}\n"
+        code = f"import runpy; runpy.run_path({path.name!r}, run_name='__main__')"
+        losses = [float(line.split()[1]) for line in run_alone(tmp_path, code).splitlines()]
+        assert len(losses) == 10
+        assert losses == sorted(losses, reverse=True)
 
 
 # --- programs made at random ----------------------------------------------------------------------

@@ -17,6 +17,7 @@ import numpy as np
 from . import __version__, data, nn, ops
 from .draw import LayoutError, Movie, Player, compare_xent, engines, make_dot, play
 from .files import ModelError, load_model, read_metadata, replacing, save
+from .source_command import add_source
 from .tensor import Tensor
 from .training import LEARNING_RATES, Epoch, History, evaluate, fit
 
@@ -95,6 +96,7 @@ def _parser() -> Parser:
     option("--quiet", action="store_true", help="print only the folder that was written")
     train.set_defaults(run=train_and_show)
     _add_watch(commands)
+    add_source(commands, _sizes, _at_least_one, _seed)
     about = commands.add_parser(
         "engines",
         help="list what can lay out drawings, and what to install for more",

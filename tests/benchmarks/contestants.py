@@ -52,6 +52,23 @@ def with_modules(task: Problem) -> Contestant:
     return Contestant(step, lambda: [p.numpy() for p in model.parameters()])
 
 
+def compiled(task: Problem) -> Contestant:
+    model = tx.nn.MLP(task.size.layers, rng=0)
+    for p, start in zip(model.parameters(), task.parameters, strict=True):
+        p.data = start
+    optimizer = tx.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+
+    @tx.compile
+    def step(x: Array, y: Array) -> Any:
+        loss = tx.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Contestant(lambda: step(task.x, task.y), lambda: [p.numpy() for p in model.parameters()])
+
+
 def torch(task: Problem) -> Contestant:
     import torch
     from torch import nn
@@ -122,6 +139,7 @@ def mygrad(task: Problem) -> Contestant:
 Entrants = dict[str, Callable[[Problem], Contestant]]
 BASELINE: Entrants = {"NumPy by hand": by_hand}
 OURS: Entrants = {"ours, @ and +": with_operators, "ours, nn.MLP": with_modules}
+COMPILED: Entrants = {"ours, compiled": compiled}
 PEERS: Entrants = {"torch": torch, "autograd": autograd, "mygrad": mygrad}
 
 

@@ -74,11 +74,11 @@ class Plan:
             ]
             if node in into and self._in_place(k, node, into[node]):
                 self.out[node] = into[node]
-            elif can_be_told(node) and (node.storage not in given or node in kept):
-                mine = self._taken(node, ending)
-                self.out[node] = held[node.storage] = mine
-                if node in kept:
-                    self.last[node.storage] = len(self.nodes)
+            elif node in kept and can_be_told(node) and k > self._checks:
+                self.buffers.append(Buffer(node))  # its own: it must survive a call that fails
+                self.out[node] = self.buffers[-1]
+            elif node not in kept and node.storage not in given and can_be_told(node):
+                self.out[node] = held[node.storage] = self._taken(node, ending)
             for buffer in dict.fromkeys(ending):
                 if buffer is not self.out.get(node):
                     self._free.append(buffer)

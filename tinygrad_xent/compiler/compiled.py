@@ -12,7 +12,7 @@ import numpy as np
 from ..value import _recording
 from .binding import MISSED, Binder
 from .places import NUMBERS
-from .program import Program
+from .program import FUTURE, Program
 from .saving import save_source
 from .simplify import must_agree
 from .trace import TraceError
@@ -102,7 +102,8 @@ class Compiled:
         """The program that ran last, as text: kernels, memory and ``step``."""
         program = self._program()
         modules, definitions = program.preamble()
-        parts = ["\n".join(["import numpy as np", *modules]), definitions, program.text()]
+        imports = "\n".join([FUTURE, *modules, "", "import numpy as np"])
+        parts = [imports.replace("\n\n\n", "\n\n"), definitions, program.text()]
         return "\n\n\n".join(part for part in parts if part)
 
     @property

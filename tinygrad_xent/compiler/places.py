@@ -161,13 +161,13 @@ class Surroundings:
             self._contain(Container(vars(found), path or type(found).__name__), path)
 
     def _visit_function(self, function: types.FunctionType) -> None:
-        if not _is_the_authors(function):
-            return
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
             if _is_filled(cell):
                 self._contain(Container(cell, name), name)
+        if not _is_the_authors(function):
+            return  # a library's globals are its own; what a decorator wraps is in its closure
         used = [name for name in global_names(function.__code__) if name in function.__globals__]
         taken = [
             name

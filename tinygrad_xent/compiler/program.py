@@ -119,6 +119,10 @@ class Program:
         definitions = texts.text()
         checked = any(node.kind == "check" for node in self.nodes)
         parts = [*([CHANGED.rstrip()] if checked else []), *([definitions] if definitions else [])]
+        if " Any" in definitions:
+            texts.imports.add("from typing import Any")
+        if "Array" in definitions:
+            parts = ["Array = np.ndarray", *parts]
         return sorted(texts.imports - {"import numpy as np"}), "\n\n\n".join(parts)
 
     def text(self) -> str:

@@ -12,7 +12,7 @@ from .trace import Node, TraceError
 from .tracing import Input
 
 HEAD = '''\
-"""{what}, written by tinygrad_xent; it needs NumPy only.
+"""{what} as NumPy, written by tinygrad_xent.
 
 Run it, or import it: ``train({given})`` takes a step, from `state` and into it.
 """
@@ -85,7 +85,9 @@ def _text(program: Program, given: list[str], numbers: dict[str, Any], beside: s
     modules, definitions = program.preamble()
     needs = bool(source.stored) or any(name not in numbers for name in program.parameters)
     imports = [*modules, *(["from pathlib import Path"] if needs else []), "", "import numpy as np"]
-    parts = [HEAD.format(what=f"A step of {record.name!r}", given=", ".join(given)) + FUTURE]
+    parts = [
+        HEAD.format(what=f"The function {record.name!r}", given=", ".join(given)) + FUTURE + "\n"
+    ]
     parts += ["\n".join(imports) + "\n"]
     if needs:
         parts += [f"\nstart = np.load(Path(__file__).with_name({beside!r}))\n"]

@@ -295,7 +295,8 @@ def user_line() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(PACKAGE) and "numpy" not in Path(name).parts:
+        ours = name.startswith((PACKAGE, "<frozen")) or "numpy" in Path(name).parts
+        if not ours:
             text = linecache.getline(name, frame.f_lineno).strip()
             place = f"{Path(name).name}, line {frame.f_lineno}"
             return f"{place}: {text}" if text else place
