@@ -37,7 +37,7 @@ def back_home(namespace: dict[str, Any]) -> None:
 pages = Sybil(
     parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)],
     path=ROOT,
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/howto/*.md"],
     setup=in_a_folder_of_its_own,
     teardown=back_home,
 )
