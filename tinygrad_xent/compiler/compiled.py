@@ -87,6 +87,7 @@ class Compiled:
         must_agree(first.trace.nodes, second.trace.nodes)
         program = Program(second)
         self._put_last(program, Binder(program).made())
+        second.forget()
         self._arguments = args, kwargs
 
     def _refuse(self) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from ..value import Listener, Value
 
 PACKAGE = str(Path(__file__).parents[1])
+UNTOLD = "call"  # how NumPy is told, in a trace, to take errors that the function is silent about
 INFIX = {"**": operator.pow}  # operators that no ufunc equals to the last bit for every exponent
 
 
@@ -127,7 +128,6 @@ class Trace(Listener):
         self._storages: dict[int, int] = {}  # by the id of the array at the root of the views
         self._sharing: dict[int, int] = {}  # how many nodes have that storage
         self._kept: list[Any] = []  # arrays whose ids stand above must live
-        self._errors = _errors()
 
     # --- what goes in ----------------------------------------------------------------------------
 
@@ -170,6 +170,14 @@ class Trace(Listener):
         self.nodes.append(node)
         return node
 
+    def forget(self) -> None:
+        """Let go of the numbers: the program has been written."""
+        self.closed = True
+        for node in self.nodes:
+            node.value = None
+        for kept in (self.events, self._kept, self._constants, self._storages):
+            kept.clear()
+
     # --- what is done with it --------------------------------------------------------------------
 
     def record(
@@ -183,7 +191,7 @@ class Trace(Listener):
     def _node(self, kind: str, function: Any, args: Any, kwargs: Any) -> Node:
         args, kwargs = mapped(tuple(args), self.node_of), mapped(kwargs, self.node_of)
         node = Node(len(self.nodes), kind, function, args, kwargs)
-        node.quiet = tuple((k, v) for k, v in _errors().items() if v != self._errors[k])
+        node.quiet = tuple((k, v) for k, v in _errors().items() if v != UNTOLD)
         return node
 
     def _values(self, node: Node) -> tuple[Any, Any]:

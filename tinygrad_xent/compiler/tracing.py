@@ -70,7 +70,7 @@ class Record:
             stand_ins = [self._argument(x, k) for k, x in enumerate(arguments)]
             self._substitute()
             given = dict(zip(kwargs, stand_ins[len(args) :], strict=True))
-            with listening(self.trace):
+            with listening(self.trace), np.errstate(all="call", call=_nothing):
                 result = function(*stand_ins[: len(args)], **given)
             Labels(self.trace, self.names)
             self.result = mapped(result, self._kept)
@@ -81,6 +81,15 @@ class Record:
                 container.restore()
             for tensor, slots in saved:
                 _restore(tensor, slots)
+
+    def forget(self) -> None:
+        """Let go of the numbers; a program reads those of each call."""
+        self.trace.forget()
+        for container in self.surroundings.containers:
+            for key, value in container.before.items():
+                if is_input(value):
+                    container.before[key] = None
+            container.during.clear()
 
     # --- stand-ins -------------------------------------------------------------------------------
 
@@ -182,6 +191,10 @@ class Record:
             return part
 
         return mapped(tree, must_be_plain)
+
+
+def _nothing(kind: str, flag: int) -> None:
+    """What is called of an overflow in a trace: the program will say it."""
 
 
 SLOTS = ("_array", "_holder", "_grad", "_needs_grad", "_notes", "name")

@@ -29,8 +29,10 @@ def _product(a: Any, b: Any) -> Any:
 class Matmul(Op):
     @formula("A B")
     def forward(self, a: Any, b: Any) -> Any:
-        matrices = isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == b.ndim == 2
-        return _product(a, b) if matrices else a @ b
+        if type(a) is type(b) is np.ndarray:
+            return a.dot(b) if a.ndim == b.ndim == 2 else a @ b
+        arrays = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)  # as tracers say they are
+        return _product(a, b) if arrays and a.ndim == b.ndim == 2 else a @ b
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:
