@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import calibration, data, draw, exercise, information, lessons, likelihood
     from .anomaly import AnomalyError, detect_anomaly
     from .check import check_gradients
+    from .compiler import TraceError, compile
     from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
     from .files import ModelError, load, load_model, read_metadata, save
@@ -24,10 +25,12 @@ __all__ = [
     "ModelError",
     "Op",
     "Tensor",
+    "TraceError",
     "apply",
     "calibration",
     "check_gradients",
     "compare_xent",
+    "compile",
     "data",
     "detect_anomaly",
     "draw",
@@ -75,6 +78,7 @@ _LATER = {
     "anomaly": ["AnomalyError", "detect_anomaly"],
     "calibration": [],
     "check": ["check_gradients"],
+    "compiler": ["TraceError", "compile"],
     "data": [],
     "derivatives": ["hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"],
     "draw": ["compare_xent", "draw_dot", "explain", "make_dot", "play", "plot_dot_graph", "record"],

@@ -25,6 +25,8 @@ from .value import (
     Value,
     _listeners,
     _numbers,
+    as_array,
+    copied,
     enable_grad,
     is_grad_enabled,
     last_walk,
@@ -245,10 +247,13 @@ def _called(value: Value) -> str:
 def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
     """A rule's result in the shape and dtype of its input: broadcasting is undone here only."""
     shape, dtype = array.shape, array.dtype
-    if type(raw) is ndarray and raw.ndim == 2 and raw.shape[1:] == shape and len(raw) <= 1024:
+    plain = type(raw) is ndarray
+    an_array = plain or isinstance(raw, ndarray)  # as tracers say they are
+    if an_array and raw.ndim == 2 and raw.shape[1:] == shape and len(raw) <= 1024:
         # Rows that shared a bias. NumPy's own sum would add row after row; a product with ones is
         # faster and keeps more digits.
-        total = _ones(len(raw), raw.dtype).dot(raw)
+        ones = _ones(len(raw), raw.dtype)
+        total = ones.dot(raw) if plain else np.dot(ones, raw)
         return total if total.dtype is dtype else total.astype(dtype), FIRST_AXIS
     if not hasattr(raw, "shape"):
         got = type(raw).__name__
@@ -261,7 +266,7 @@ def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
         )
     stretched = [k for k, n in enumerate(shape, extra) if n != raw.shape[k]]
     summed = (*range(extra), *stretched)
-    if summed and type(raw) is np.ndarray:  # a million float32 rows would lose the third digit
+    if summed and an_array:  # a million float32 rows would lose the third digit
         raw = raw.sum(axis=summed, dtype=np.float64).reshape(shape)
     elif summed:
         raw = raw.sum(axis=summed).reshape(shape)
@@ -288,7 +293,7 @@ def _seed(root: Value, gradient: Any, caller: str) -> Any:
                 f"gradient=, an array of shape {shape}: what each element is worth"
             )
         return dtype.type(1) if not shape else np.ones(shape, dtype)
-    seed = np.array(gradient._array if isinstance(gradient, Value) else gradient, dtype)
+    seed = copied(gradient._array if isinstance(gradient, Value) else gradient, dtype)
     if seed.shape != shape:
         raise ValueError(
             f"{caller}: gradient has shape {seed.shape}, wanted {shape}, that of the output"
@@ -299,7 +304,7 @@ def _seed(root: Value, gradient: Any, caller: str) -> Any:
 def _as_value(seed: Any, gradient: Any, kind: type[Value]) -> Any:
     """The seed to be differentiated through: the Value that was given, where one was."""
     given = isinstance(gradient, Value)
-    return _cast(gradient, seed.dtype) if given else kind.wrap(np.asarray(seed))
+    return _cast(gradient, seed.dtype) if given else kind.wrap(as_array(seed))
 
 
 def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -> None:
@@ -391,5 +396,5 @@ def grad(
                 + ("" if target._needs_grad else ", which has requires_grad=False")
                 + "; pass allow_unused=True to get None for it"
             )
-        results.append(g if g is None or isinstance(g, Value) else kind.wrap(np.asarray(g)))
+        results.append(g if g is None or isinstance(g, Value) else kind.wrap(as_array(g)))
     return tuple(results)

@@ -23,6 +23,7 @@ computes that gradient; given Tensors it records one, which can be differentiate
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -30,7 +31,16 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from .value import GRAPH, USER, Value, _recording, get_default_dtype, last_walk
+from .value import (
+    GRAPH,
+    USER,
+    Value,
+    _recording,
+    as_array,
+    as_number,
+    get_default_dtype,
+    last_walk,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
@@ -57,6 +67,27 @@ def formula(text: str) -> Callable[[F], F]:
         return function
 
     return attach
+
+
+def kernel(*gives: str) -> Callable[[F], F]:
+    """Let tracers record the decorated function of arrays as one call, which `gives` these names.
+
+    For what leaves the vocabulary of the rules: it looks at numbers, writes in place or leaves for
+    Python. The text of the function, and of the helpers that it calls, goes into generated source;
+    it needs NumPy and the standard library only.
+    """
+
+    def mark(function: F) -> F:
+        @functools.wraps(function)
+        def call(*arguments: Any) -> Any:
+            for x in arguments:
+                if type(x) is not np.ndarray and hasattr(x, "_call_kernel"):
+                    return x._call_kernel(function, arguments, gives)
+            return function(*arguments)
+
+        return call  # type: ignore[return-value]
+
+    return mark
 
 
 class Op:
@@ -236,7 +267,7 @@ def apply(op: Op, *inputs: Any) -> Any:
 
     y = op.forward(*arrays)
     if type(y) is not ndarray and isinstance(y, SCALARS):
-        y = np.asarray(y)
+        y = as_array(y)
         if recording and first.op is not None and first.number < last_walk[0]:
             first._outlive(op, inputs)
     result = new(type(first))
@@ -286,7 +317,7 @@ def _with_constants(
                 got = type(a).__name__
                 raise TypeError(f"{op.name}: got a {got}, wanted a Tensor, an array or a number")
             if array.ndim == 0 and not op.keeps_integers:
-                result.append(array.item())
+                result.append(as_number(array))
                 continue
             if is_list:
                 array = _in_the_dtype_of_a_value(array, inputs, op)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .tensor import Tensor
-from .value import NOBODY, Array, _listeners
+from .value import NOBODY, Array, _listeners, as_array, as_number
 
 
 class Optimizer:
@@ -42,7 +42,7 @@ class Optimizer:
                 before = p._array
                 theta = moved(before, g, state)
                 # NumPy turns 0-d results into scalars.
-                p._array = theta if type(theta) is np.ndarray else np.asarray(theta)
+                p._array = theta if type(theta) is np.ndarray else as_array(theta)
                 p._holder = NOBODY  # but this parameter; a graph keeps the array that it recorded
                 for listener in told:
                     listener.updated(p, before, self.rule)
@@ -119,7 +119,7 @@ class SGD(Optimizer):
             g = g + self.weight_decay * theta
         if self.momentum:
             g = self.direction(g, state)
-        moved = g * -float(self.lr)
+        moved = g * -as_number(self.lr)
         moved += theta  # in the product's memory
         return moved
 
@@ -188,8 +188,8 @@ class Adam(Optimizer):
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = beta1 * state.get("m", 0.0) + (1 - beta1) * g
         v = state["v"] = beta2 * state.get("v", 0.0) + (1 - beta2) * (g * g)
-        scale = np.sqrt(v) / math.sqrt(1 - beta2**t) + self.eps
-        return theta - float(self.lr) / (1 - beta1**t) * m / scale
+        scale = np.sqrt(v) / (1 - beta2**t) ** 0.5 + self.eps
+        return theta - as_number(self.lr) / (1 - beta1**t) * m / scale
 
     def decayed(self, theta: Array, g: Array) -> tuple[Array, Array]:
         """Parameter and gradient after weight decay."""
@@ -221,7 +221,7 @@ class AdamW(Adam):
 
     def decayed(self, theta: Array, g: Array) -> tuple[Array, Array]:
         """Parameter and gradient after weight decay."""
-        return theta * (1 - float(self.lr) * self.weight_decay), g
+        return theta * (1 - as_number(self.lr) * self.weight_decay), g
 
 
 def _leaves(optimizer: str, params: Iterable[Tensor]) -> list[Tensor]:

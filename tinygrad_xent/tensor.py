@@ -15,7 +15,7 @@ from . import ops, protocols
 from .backprop import backward
 from .display import tensor_html
 from .running_total import warn_of_running_total
-from .value import KEEPS_GRAD, NOBODY, Array, Hook, Value, _numbers, get_default_dtype
+from .value import KEEPS_GRAD, NOBODY, Array, Hook, Value, _numbers, copied, get_default_dtype
 
 
 def _reflected(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +84,7 @@ class Tensor(Value):
     def data(self, data: Any) -> None:
         if data is self._array:  # p.data -= ... hands back what it was handed
             return
-        array = np.array(data, self._array.dtype)
+        array = copied(data, self._array.dtype)
         if array.shape != self._array.shape:
             raise ValueError(
                 f"data: got shape {array.shape}, wanted {self._array.shape}, the Tensor's own"
@@ -175,14 +175,14 @@ class Tensor(Value):
         """What ``backward()`` added up here; None before the first time, which is not 0."""
         if self._grad is not None and not self._grad_is_ours:
             # The walk may deliver one array to several leaves: yours to write into is a copy.
-            self._grad, self._grad_is_ours = np.array(self._grad), True
+            self._grad, self._grad_is_ours = copied(self._grad), True
         return self._grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
         if grad is self._grad and grad is not None:
             return
-        array = None if grad is None else np.array(grad, self.dtype)
+        array = None if grad is None else copied(grad, self.dtype)
         if array is not None and array.shape != self.shape:
             raise ValueError(
                 f"grad: got shape {array.shape}, wanted {self.shape}, the Tensor's own"
@@ -380,7 +380,7 @@ def _as_new_array(data: Any, dtype: DTypeLike | None) -> Array:
         data = data._array
     weak = not isinstance(data, (np.ndarray, np.generic))
     try:
-        array = np.array(data, dtype)
+        array = copied(data, dtype)
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"Tensor: cannot make an array of numbers from {type(data).__name__}: {error}"

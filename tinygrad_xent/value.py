@@ -157,6 +157,36 @@ def _restored(
     return value
 
 
+def as_array(x: Any) -> Any:
+    """A result as an array: NumPy turns 0-d results into numbers. A tracer stays one."""
+    return x._as_array() if hasattr(x, "_as_array") else np.asarray(x)
+
+
+def as_number(x: Any) -> Any:
+    """A number as Python's, which is weak: it never widens a float32. A tracer stays one."""
+    if type(x) is float:
+        return x
+    if hasattr(x, "_as_number"):
+        return x._as_number()
+    return x.item() if hasattr(x, "item") else float(x)
+
+
+def copied(x: Any, dtype: DTypeLike | None = None) -> Any:
+    """A new array of the same numbers. A tracer stays one."""
+    if isinstance(x, np.ndarray):  # as tracers say they are; np.array would look inside
+        return x.astype(dtype or x.dtype, subok=False)
+    array = as_array(x) if dtype is None or hasattr(x, "_as_array") else x
+    return copied(array, dtype) if array is not x else np.array(x, dtype)
+
+
+def known(condition: Any) -> bool:
+    """The truth of a condition on the numbers of arrays, on which Python branches.
+
+    A compiled program holds only while the answer is the same: there it becomes a check.
+    """
+    return condition._known() if hasattr(condition, "_known") else bool(condition)
+
+
 class Listener:
     """Who is told what the engine does, while it listens; subclasses define what they hear."""
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import epoch, imports, kernels, memory, per_op, scale
 from .baseline import SIZES, Size, problem
-from .contestants import BASELINE, LETTING_GO, OURS, PEERS, Entrants, check_same_work
+from .contestants import BASELINE, COMPILED, LETTING_GO, OURS, PEERS, Entrants, check_same_work
 from .timing import interleaved
 
 QUICK = 5
@@ -22,7 +22,8 @@ LIVES = 10
 
 def main() -> None:
     options = _options()
-    entrants = BASELINE | OURS | ({} if options.no_peers else _installed(PEERS))
+    ours = OURS | COMPILED
+    entrants = BASELINE | ours | ({} if options.no_peers else _installed(PEERS))
     _print_facts(entrants)
     if options.scale:
         scale.report(1 if options.quick else scale.ROUNDS)
@@ -38,14 +39,14 @@ def main() -> None:
 def _steps_and_ops(entrants: Entrants, rounds: int, wanted: str | None) -> None:
     print(f"\nOne training step (forward, cross-entropy, backward, SGD), median of {rounds} rounds")
     print("label checks in all but NumPy by hand; in multiples of its time, ours with the target\n")
-    print(f"{'':32}{''.join(f'{name:>16}' for name in entrants)}")
+    print(f"{'':32}{''.join(f'{name:>18}' for name in entrants)}")
     for size in SIZES:
         if wanted in (None, size.name):
             print(_row(size, entrants, rounds), flush=True)
     if wanted:
         return
     print("\nOne op, in µs, at the hidden layer of the smallest network\n")
-    print(f"{'':16}{'forward: NumPy':>16}{'ours':>8}{'backward: NumPy':>18}{'ours':>8}")
+    print(f"{'':16}{'forward: NumPy':>18}{'ours':>8}{'backward: NumPy':>18}{'ours':>8}")
     for row in per_op.rows():
         a, b, c, d = per_op.costs(row, rounds)
         print(f"{row.name:16}{a:16.2f}{b:8.2f}{c:18.2f}{d:8.2f}")
@@ -147,11 +148,12 @@ def _row(size: Size, entrants: Entrants, rounds: int) -> str:
         if name in BASELINE:
             cells.append(f"{1e6 * time:.0f} µs")
         elif name in OURS:
-            target = size.targets[name != "ours, @ and +"]
-            cells.append(_ratio(ratio, target))
+            cells.append(_ratio(ratio, size.targets[name != "ours, @ and +"]))
+        elif name in COMPILED:
+            cells.append(_ratio(ratio, size.compiled))
         else:
             cells.append(f"{ratio:.2f}")
-    return f"{size!s:32}{''.join(f'{cell:>16}' for cell in cells)}"
+    return f"{size!s:32}{''.join(f'{cell:>18}' for cell in cells)}"
 
 
 if __name__ == "__main__":

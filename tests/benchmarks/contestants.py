@@ -63,6 +63,23 @@ def _with_modules(task: Problem, x: Any, let_go: bool = False) -> Contestant:
     return Contestant(step, lambda: [p.numpy() for p in model.parameters()])
 
 
+def compiled(task: Problem) -> Contestant:
+    model = tx.nn.MLP(task.size.layers, rng=0)
+    for p, start in zip(model.parameters(), task.parameters, strict=True):
+        p.data = start
+    optimizer = tx.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+
+    @tx.compile
+    def step(x: Array, y: Array) -> Any:
+        loss = tx.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Contestant(lambda: step(task.x, task.y), lambda: [p.numpy() for p in model.parameters()])
+
+
 def torch(task: Problem) -> Contestant:
     import torch
     from torch import nn
@@ -167,6 +184,7 @@ LETTING_GO: Entrants = {
     "@ and +, loss let go": lambda task: with_operators(task, let_go=True),
     "nn.MLP, loss let go": lambda task: _with_modules(task, tx.Tensor(task.x), let_go=True),
 }
+COMPILED: Entrants = {"ours, compiled": compiled}
 PEERS: Entrants = {"torch": torch, "jax (jit)": jax, "autograd": autograd, "mygrad": mygrad}
 
 

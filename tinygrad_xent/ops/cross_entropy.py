@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula
-from ..value import Array, Value
+from ..value import Array, Value, known
 from .arithmetic import power
 from .elementary import exp, log, tanh, where
 from .guards import warn
@@ -216,7 +216,7 @@ def cross_entropy(
     z, p, outer, left_in, share, total = rows_of(
         op, logits, target, reduction, axis, weight, ignore_index, label_smoothing, check
     )
-    if total is not None and total == 0 and reduction == "mean":
+    if total is not None and known(total == 0) and reduction == "mean":
         warn_of_no_rows(op)
     loss = apply(CrossEntropy(reduction, share, total), z, p)
     if z_loss != 0:

@@ -73,7 +73,7 @@ def _frozen(index: Any) -> Any:
         return np.array([_frozen(part) for part in index], None if index else np.intp)
     if isinstance(index, Value):
         index = index._array
-    return np.array(index) if isinstance(index, np.ndarray) else index
+    return index.copy() if isinstance(index, np.ndarray) else index
 
 
 def _takes_each_once(index: Any) -> bool:
@@ -84,7 +84,7 @@ def _takes_each_once(index: Any) -> bool:
 
 def _plain(x: Any) -> Any:
     """The numbers of x, for what has no derivative: where to find things."""
-    return x._array if isinstance(x, Value) else np.asarray(x)
+    return x._array if isinstance(x, Value) else as_array(x)
 
 
 @implements(np.take)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
+from ..value import Value
 from .calling import as_array, shape_of
 from .einsum import LETTERS, einsum
 from .joining import roll
@@ -22,14 +23,18 @@ def _transposed(x: Any) -> Any:
 
 def _product(a: Any, b: Any) -> Any:
     """``a @ b`` of two matrices; for plain arrays by `dot`, which has half the overhead."""
-    return a.dot(b) if type(a) is type(b) is ndarray else a @ b
+    if type(a) is type(b) is ndarray:
+        return a.dot(b)
+    return a @ b if isinstance(a, Value) or isinstance(b, Value) else np.dot(a, b)
 
 
 class Matmul(Op):
     @formula("A B")
     def forward(self, a: Any, b: Any) -> Any:
-        plain = type(a) is type(b) is ndarray
-        return a.dot(b) if plain and a.ndim == b.ndim == 2 else a @ b
+        if type(a) is type(b) is ndarray:
+            return a.dot(b) if a.ndim == b.ndim == 2 else a @ b
+        arrays = isinstance(a, ndarray) and isinstance(b, ndarray)  # as tracers say they are
+        return _product(a, b) if arrays and a.ndim == b.ndim == 2 else a @ b
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:

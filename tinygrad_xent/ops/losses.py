@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula
-from ..value import Value
+from ..value import Value, known
+from .calling import as_array
 from .elementary import exp, log, sigmoid, where
 from .guards import warn
 from .reduction import sum
@@ -41,7 +42,7 @@ def nll_loss(
     op = "nll_loss"
     if isinstance(log_probs, Value) and type(log_probs.op) is Softmax:
         warn(f"{op}: got probabilities, the output of softmax; wanted those of log_softmax")
-    if np.asarray(_raw(target)).dtype.kind == "f":
+    if as_array(_raw(target)).dtype.kind == "f":
         raise TypeError(f"{op}: target of dtype {target.dtype}; wanted class indices (integers)")
     z, y, outer, left_in, share, total = rows_of(
         op, log_probs, target, reduction, axis, weight, ignore_index
@@ -165,7 +166,7 @@ def binary_cross_entropy(
     q, y = _pair(op, probs, target, reduction)
     array = _raw(q)
     outside = (array < 0) | (array > 1)
-    if outside.any():
+    if known(outside.any()):
         raise ValueError(
             f"{op}: a probability is {array[outside].flat[0]}; wanted 0 to 1; "
             "for logits use binary_cross_entropy_with_logits"
@@ -327,9 +328,9 @@ def gaussian_nll_loss(
                 f"or {mean.shape[:-1]}, or 1 where they differ"
             )
     variances = _raw(v)
-    if (variances < 0).any():
+    if known((variances < 0).any()):
         raise ValueError(f"{op}: a variance is {variances.min()}; wanted none below 0")
-    if (variances < eps).any():  # lifted by a constant: the gradient passes, as in PyTorch
+    if known((variances < eps).any()):  # lifted by a constant: the gradient passes, as in PyTorch
         v = v + np.maximum(eps - variances, 0).astype(variances.dtype)
     losses = (log(v) + (mean - target) ** 2 / v) * 0.5
     return _reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)

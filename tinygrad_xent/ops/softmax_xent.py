@@ -19,11 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..op import kernel
+
 Array = NDArray[Any]
 BLOCK = 2**21  # bytes of logits: below 1 MiB the calls of NumPy cost more than the cache gives
 PIECE = 1024  # terms of a sum: longer ones are summed in pieces
 
 
+@kernel("losses", "q_minus_p")
 def softmax_xent(z: Array, y: Array, out: Array | None = None) -> tuple[Array, Array]:
     """Loss (N,) and q - p (N, K) of logits z (N, K) for class indices y (N,), in one pass.
 
@@ -37,6 +40,7 @@ def softmax_xent(z: Array, y: Array, out: Array | None = None) -> tuple[Array, A
     return _by_blocks(_labels, z, y, out)
 
 
+@kernel("losses", "q_minus_p")
 def softmax_xent_rows(z: Array, p: Array, out: Array | None = None) -> tuple[Array, Array]:
     """Loss (N,) and P q - p (N, K) of logits z (N, K) for rows p (N, K) of mass P = Σ p, usually 1.
 

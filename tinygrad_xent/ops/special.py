@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import Op, formula, implements
+from ..op import Op, formula, implements, kernel
 from .calling import run
 
 
@@ -81,14 +81,22 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
-def _float_of(x: Any) -> Any:
-    return np.result_type(getattr(x, "dtype", np.float64), np.float16)
+@kernel("y")
+def erf_of(x: Any) -> Any:
+    """The error function of an array."""
+    return np.asarray(_erf(x), np.result_type(getattr(x, "dtype", np.float64), np.float16))
+
+
+@kernel("y")
+def erfc_of(x: Any) -> Any:
+    """``1 - erf(x)`` of an array."""
+    return np.asarray(_erfc(x), np.result_type(getattr(x, "dtype", np.float64), np.float16))
 
 
 class Erf(Op):
     @formula("erf(x)")
     def forward(self, x: Any) -> Any:
-        return np.asarray(_erf(x), _float_of(x))
+        return erf_of(x)
 
     @formula("ḡ ⊙ 2 exp(-x²) / √π")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
@@ -103,7 +111,7 @@ def erf(x: Any) -> Any:
 class Erfc(Op):
     @formula("1 - erf(x)")
     def forward(self, x: Any) -> Any:
-        return np.asarray(_erfc(x), _float_of(x))
+        return erfc_of(x)
 
     @formula("-ḡ ⊙ 2 exp(-x²) / √π")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..value import Array, Value
+from ..op import kernel
+from ..value import Array, Value, as_array, known
 from .elementary import where
 from .guards import warn
 from .reduction import sum
@@ -93,24 +94,38 @@ def class_indices(
     labels: Array = y._array if isinstance(y, Value) else y
     if labels.ndim != 1:
         labels = labels.reshape(-1)
+    indices, in_range = checked_labels(labels, classes)
+    if known(in_range) and not 0 <= ignore_index < classes:
+        return indices, None
+    left_in = labels != ignore_index
+    wrong = left_in & ((labels < 0) | (labels >= classes))
+    if known(wrong.any()):
+        _refuse_labels(op, labels, left_in, wrong, classes, ignore_index)
+    return indices, None if known(left_in.all()) else left_in
+
+
+@kernel("labels", "in_range")
+def checked_labels(labels: Array, classes: int) -> tuple[Array, bool]:
+    """Labels as indices, and whether each is a class, from 0 to classes - 1."""
     indices = labels.astype(np.intp)
     # Seen as unsigned, a negative index is a huge one: one comparison finds both kinds. NumPy's
     # argmax takes a quarter of the time of its max.
     unsigned = indices.view(np.uintp)
-    in_range = not indices.size or unsigned[unsigned.argmax()] < classes
-    if in_range and not 0 <= ignore_index < classes:
-        return indices, None
-    left_in = labels != ignore_index
-    wrong = left_in & (unsigned >= classes)
-    if wrong.any():
-        row, seen = int(wrong.argmax()), labels[left_in]
-        from_one = seen.max() == classes and seen.min() > 0
-        raise IndexError(
-            f"{op}: target[{row}] is {labels[row]}; wanted a class from 0 to {classes - 1} for "
-            f"logits with {classes} classes, or ignore_index={ignore_index}"
-            + ("; are the labels counted from 1?" if from_one else "")
-        )
-    return indices, None if left_in.all() else left_in
+    return indices, not indices.size or bool(unsigned[unsigned.argmax()] < classes)
+
+
+@kernel()
+def _refuse_labels(
+    op: str, labels: Array, left_in: Array, wrong: Array, classes: int, ignore_index: int
+) -> None:
+    """Say which is the first label that is no class."""
+    row, seen = int(wrong.argmax()), labels[left_in]
+    from_one = seen.max() == classes and seen.min() > 0
+    raise IndexError(
+        f"{op}: target[{row}] is {labels[row]}; wanted a class from 0 to {classes - 1} for "
+        f"logits with {classes} classes, or ignore_index={ignore_index}"
+        + ("; are the labels counted from 1?" if from_one else "")
+    )
 
 
 def class_weights(op: str, weight: Any, classes: int, dtype: Any) -> Array | None:
@@ -121,13 +136,14 @@ def class_weights(op: str, weight: Any, classes: int, dtype: Any) -> Array | Non
         if weight._needs_grad:
             raise TypeError(f"{op}: weight has no gradient; pass it as a plain array")
         weight = weight._array
-    w = np.asarray(weight)
+    w = as_array(weight)
     if w.shape != (classes,) or w.dtype.kind not in "iuf":
         raise ValueError(
             f"{op}: weight of shape {w.shape} and dtype {w.dtype}; wanted one real number for "
             f"each of the {classes} classes, shape ({classes},)"
         )
-    return w.astype(dtype)
+    rounded: Array = w.astype(dtype)
+    return rounded
 
 
 def checked_smoothing(op: str, label_smoothing: Any) -> Any:
@@ -159,7 +175,8 @@ def _weighted(
         if left_in is not None:
             share = left_in.astype(dtype)
         if weight is not None:
-            counts = weight[y] if share is None else weight[y] * share
+            of_each = weight_of_each(weight, y)
+            counts = of_each if share is None else of_each * share
             total = counts.sum(dtype=np.float64).astype(dtype)
         elif share is not None:
             total = share.sum(dtype=np.float64).astype(dtype)
@@ -173,11 +190,18 @@ def _weighted(
     return (p if weight is None else p * weight), share, total
 
 
+@kernel("weights")
+def weight_of_each(weight: Array, y: Array) -> Array:
+    """The weight of each label's class."""
+    weights: Array = weight[y]
+    return weights
+
+
 def weighted_mean(op: str, losses: Any, total: Any) -> Any:
     """The losses' sum divided by `total`, or by their number; nan with gradient 0 if that is 0."""
     if total is None:
         return sum(losses) / losses.shape[0]
-    if total == 0:
+    if known(total == 0):
         warn_of_no_rows(op)
         return sum(where(np.ones(losses.shape, bool), 0.0, losses)) + math.nan
     return sum(losses) / total
@@ -193,6 +217,7 @@ def warn_of_no_rows(op: str) -> None:
     warn(f"{op}: every row is ignored or has weight 0: their mean is nan", RuntimeWarning)
 
 
+@kernel("p")
 def one_hot(y: Array, classes: int, dtype: Any = None) -> Array:
     """Rows of zeros with a 1 at each class index: the target p of a label.
 
@@ -240,9 +265,15 @@ def _check_rows(op: str, p: Any, ignore_index: int, check: bool) -> None:
     tolerance = 1e-2 if rows.dtype.itemsize == 2 else 1e-5
     with np.errstate(invalid="ignore"):
         wrong = ~(abs(sums - 1) <= tolerance) | ~(rows >= 0).all(axis=1)
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(
-            f"{op}: row {row} of the target sums to {sums[row]:.6g} with smallest element "
-            f"{rows[row].min():.6g}; wanted probabilities: none negative, summing to 1"
-        )
+    if known(wrong.any()):
+        _refuse_rows(op, rows, sums, wrong)
+
+
+@kernel()
+def _refuse_rows(op: str, rows: Array, sums: Array, wrong: Array) -> None:
+    """Say which is the first row that holds no probabilities."""
+    row = int(wrong.argmax())
+    raise ValueError(
+        f"{op}: row {row} of the target sums to {sums[row]:.6g} with smallest element "
+        f"{rows[row].min():.6g}; wanted probabilities: none negative, summing to 1"
+    )

@@ -1,0 +1,280 @@
+"""Binding: the function around a program that reads its inputs where they stand now, checks that
+the program is for them, runs it, and puts its results where eager execution would have left them.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import numpy as np
+
+from ..value import NOBODY, Value, as_array
+from .buffers import Buffer
+from .places import is_input
+from .program import Input, Program
+from .simplify import strides
+from .trace import Node
+from .tracing import Made
+
+MISSED = object()  # what a program returns that is not for this call
+
+
+class Binder:
+    """Writes ``call(args, kwargs)`` for a program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.record = program, program.record
+        self.names: dict[str, Any] = {
+            "MISSED": MISSED,
+            "Changed": program.namespace["Changed"],
+            "step": program.step,
+            "program": program,
+            "fits": fits,
+            "seen": [None] * len(program.inputs),
+            "getrefcount": sys.getrefcount,
+            "ndarray": np.ndarray,
+            "as_array": as_array,
+            "made": made,
+        }
+        self.bound: dict[int, str] = {}
+        self.lines: list[str] = []
+        self.is_given = {node: f"r{k}" for k, node in enumerate(program.returned)}
+
+    def bind(self, thing: Any, letter: str) -> str:
+        """A name for an object that the call needs."""
+        if id(thing) not in self.bound:
+            name = f"{letter}{len(self.names)}"
+            self.bound[id(thing)], self.names[name] = name, thing
+        return self.bound[id(thing)]
+
+    def tensor(self, tensor: Value) -> str:
+        """How the call reaches a Tensor: as its argument, or as the one that was traced."""
+        k = self.record.passed_tensors.get(id(tensor))
+        return self.bind(tensor, "p") if k is None else f"a{k}"
+
+    def miss_unless(self, condition: str) -> None:
+        """Leave the call to another program."""
+        self.lines.append(f"if not ({condition}): return MISSED")
+
+    def made(self) -> Any:
+        """The function."""
+        self._arguments()
+        self._guards()
+        for k, one in enumerate(self.program.inputs):
+            self._read(k, one)
+        self._settings()
+        self._run()
+        self._write()
+        self.lines.append(f"return {self._tree(self.record.result)}")
+        text = "def call(args, kwargs):\n" + "".join(f"    {line}\n" for line in self.lines)
+        exec(compile(text, "<bound>", "exec"), self.names)
+        self.text = text
+        return self.names["call"]
+
+    # --- is it for this call? --------------------------------------------------------------------
+
+    def _arguments(self) -> None:
+        names, positional = self.record.argument_names, self.record.positional
+        self.miss_unless(f"len(args) == {positional} and len(kwargs) == {len(names) - positional}")
+        for k in range(len(names)):
+            value = f"args[{k}]" if k < positional else f"kwargs.get({names[k]!r})"
+            self.lines.append(f"a{k} = {value}")
+        for k, x in enumerate(self.record.arguments):
+            self._like(f"a{k}", x)
+
+    def _like(self, text: str, x: Any) -> None:
+        """What an argument must be: of this structure, these shapes and dtypes."""
+        if type(x) is np.ndarray:
+            layout = f"{text}.strides == {x.strides}" if x.ndim > 1 else "True"
+            dtype = self.bind(x.dtype, "t")
+            self.miss_unless(
+                f"type({text}) is ndarray and {text}.shape == {x.shape} "
+                f"and {text}.dtype == {dtype} and {layout}"
+            )
+        elif is_input(x, self.record.numbers):
+            self.miss_unless(f"type({text}) is {self.bind(type(x), 't')}")
+        elif isinstance(x, (tuple, list, dict)):
+            keys = list(x) if isinstance(x, dict) else None
+            same = f"list({text}) == {keys!r}" if keys is not None else f"len({text}) == {len(x)}"
+            self.miss_unless(f"type({text}) is {self.bind(type(x), 't')} and {same}")
+            for key, part in x.items() if isinstance(x, dict) else enumerate(x):
+                self._like(f"{text}[{key!r}]", part)
+        elif isinstance(x, Value) and id(x) in self.record.passed_tensors:
+            self.miss_unless(f"type({text}) is {self.bind(type(x), 't')} and {text}.op is None")
+        elif x is None or isinstance(x, (bool, int, float, str, bytes)):
+            self.miss_unless(
+                f"type({text}) is {type(x).__name__} and {text} == {x!r}"
+                if x is not None
+                else f"{text} is None"
+            )
+        else:
+            self.miss_unless(f"{text} is {self.bind(x, 'o')}")
+
+    def _settings(self) -> None:
+        """What must be true of numbers that are read anew."""
+        place = {one.node: f"i{k}" for k, one in enumerate(self.program.inputs)}
+        for check in self.program.settings:
+            (condition,) = check.args
+            if condition.kind == "input":
+                text = place[condition]
+            else:
+                text = f"{place[condition.args[0]]} == {condition.args[1]!r}"
+            self.miss_unless(text if check.function else f"not ({text})")
+
+    def _guards(self) -> None:
+        record = self.record
+        written = {(id(c), key) for c, key, _ in record.entries}
+        conditions = []
+        for container in record.surroundings.containers:
+            holder = container.holder
+            is_cell = isinstance(holder, types.CellType)
+            name = self.bind(holder, "d")
+            if (
+                container.whole
+                and not is_cell
+                and not any(
+                    c is container and key not in container.before for c, key, _ in record.entries
+                )
+            ):
+                conditions.append(f"len({name}) == {len(container.before)}")
+            for key, value in container.before.items():
+                inputs = container.during[key] is not value
+                opaque = isinstance(value, Value) and value.op is not None
+                if (id(container), key) in written or inputs or opaque:
+                    continue
+                conditions.append(f"{container.text(name, key)} is {self.bind(value, 'o')}")
+        for key, (tensor, _) in record.surroundings.tensors.items():
+            name = self.tensor(tensor)
+            conditions.append(f"{name}._needs_grad is {tensor._needs_grad}")
+            if not record.had_grad[key] and any(t is tensor for t, _ in record.grads):
+                conditions.append(f"{name}._grad is None")
+        for start in range(0, len(conditions), 20):
+            self.miss_unless(" and ".join(conditions[start : start + 20]))
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def _place(self, one: Input) -> str:
+        kind, *where = one.where
+        if kind == "argument":
+            text = f"a{where[0]}"
+        elif kind == "entry":
+            text = where[0].text(self.bind(where[0].holder, "d"), where[1])
+        else:
+            text = f"{self.tensor(where[0])}.{'_array' if kind == 'array' else '_grad'}"
+        return text + "".join(f"[{key!r}]" for key in one.path)
+
+    def _read(self, k: int, one: Input) -> None:
+        place, value = self._place(one), one.node.value
+        self.lines.append(f"i{k} = {place}")
+        kind = one.where[0]
+        if kind == "argument":
+            return
+        if not isinstance(value, np.ndarray):
+            self.miss_unless(f"type(i{k}) is {self.bind(type(value), 't')}")
+            return
+        wanted = f"{value.shape}, {self.bind(value.dtype, 't')}, {strides(value)}"
+        in_place = one.node in self.program.plan.out.values()
+        mine = f"i{k} is not seen[{k}]"
+        if in_place and kind == "array":
+            mine += f" or {self.tensor(one.where[1])}._holder != {NOBODY}"
+        if in_place and kind == "entry":
+            mine += f" or getrefcount(i{k}) > 4"
+        self.lines.append(f"if {mine}:")
+        self.lines.append(f"    if not fits(i{k}, {wanted}): return MISSED")
+        if in_place and kind == "array":
+            name = self.tensor(one.where[1])
+            self.lines.append(f"    {name}._array = i{k} = i{k}.copy(order='K')")
+            self.lines.append(f"    {name}._holder = {NOBODY}")
+        elif in_place:
+            self.lines.append(f"    i{k} = i{k}.copy(order='K')")
+        self.lines.append(f"    seen[{k}] = i{k}")
+
+    # --- running and writing ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        passed = self.program.passed
+        given = ", ".join(f"i{k}" for k, one in enumerate(self.program.inputs) if one in passed)
+        targets = ", ".join(self.is_given.values())
+        assigned = f"{targets} = " if targets else ""
+        self.lines += [
+            "program.ran = True",
+            "try:",
+            f"    {assigned}step({given})",
+            "except Changed:",
+            "    return MISSED",
+        ]
+
+    def _array(self, node: Node) -> str:
+        """The array of a node after the run: returned by it, or in the program's memory."""
+        node = self.program.kept(node)
+        if node in self.is_given:
+            return self.is_given[node]
+        out = self.program.plan.out[node]
+        assert isinstance(out, Buffer)
+        return self.bind(self.program.namespace[self.program.source.names[node]], "b")
+
+    def _write(self) -> None:
+        out = self.program.plan.out
+        for tensor, node in self.record.arrays:
+            if isinstance(out.get(self.program.kept(node)), Node):
+                continue  # it is there already
+            name = self.tensor(tensor)
+            self.lines.append(f"{name}._array = as_array({self._own(node)})")
+            self.lines.append(f"{name}._holder = {NOBODY}")
+        for tensor, node in self.record.grads:
+            name = self.tensor(tensor)
+            text = "None" if node is None else self._array(node)
+            self.lines.append(f"{name}._grad = {text}")
+            if node is not None:
+                self.lines.append(f"{name}._grad_is_ours = False")
+        for container, key, tree in self.record.entries:
+            target = container.text(self.bind(container.holder, "d"), key)
+            kept = self.program.kept(tree) if isinstance(tree, Node) else tree
+            if isinstance(kept, Node) and isinstance(out.get(kept), Node):
+                k = next(k for k, i in enumerate(self.program.inputs) if i.node is out[kept])
+                self.lines.append(f"{target} = i{k}")
+            else:
+                self.lines.append(f"{target} = {self._tree(tree)}")
+
+    def _own(self, node: Node) -> str:
+        """The array of a node for the caller to keep: a copy of what the program uses again."""
+        kept = self.program.kept(node)
+        text = self._array(node)
+        lasting = {x.storage for x in self.program.plan.out}
+        lasting |= {i.node.storage for i in self.program.inputs}
+        shared = kept.kind in ("input", "constant") or kept.storage in lasting
+        return f"{text}.copy()" if shared and isinstance(kept.value, np.ndarray) else text
+
+    def _tree(self, tree: Any) -> str:
+        if isinstance(tree, Node):
+            return self._own(tree)
+        if isinstance(tree, Made):
+            return f"made({self.bind(tree.kind, 'o')}, {self._own(tree.node)}, {tree.name!r})"
+        if type(tree) in (tuple, list):
+            inside = ", ".join(map(self._tree, tree))
+            comma = "," if isinstance(tree, tuple) and len(tree) == 1 else ""
+            return f"({inside}{comma})" if isinstance(tree, tuple) else f"[{inside}]"
+        if isinstance(tree, tuple):
+            return f"{self.bind(type(tree), 'o')}({', '.join(map(self._tree, tree))})"
+        if type(tree) is dict:
+            return "{" + ", ".join(f"{k!r}: {self._tree(v)}" for k, v in tree.items()) + "}"
+        return self.bind(tree, "o")
+
+
+def fits(array: Any, shape: Any, dtype: Any, layout: Any) -> bool:
+    """Whether an array has the layout for which the program was planned."""
+    return (
+        type(array) is np.ndarray
+        and array.shape == shape
+        and array.dtype == dtype
+        and array.strides == layout
+    )
+
+
+def made(kind: Any, array: Any, name: str | None) -> Any:
+    """A Tensor that the call returns: equal values, no graph."""
+    value = kind.wrap(as_array(array))
+    value.name = name
+    return value

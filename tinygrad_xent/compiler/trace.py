@@ -1,0 +1,312 @@
+"""Trace: the record of one call of a function, NumPy call by NumPy call, with the numbers flowing.
+
+Every array that the program is to read anew in each call is stood in for by a `Tracer`. What is
+done with it is done with the array that it carries, so that shapes and dtypes are known, and noted
+down as a `Node`.
+"""
+
+from __future__ import annotations
+
+import linecache
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..value import Listener, Value
+
+PACKAGE = str(Path(__file__).parents[1])
+UNTOLD = "call"  # how NumPy is told, in a trace, to take errors that the function is silent about
+INFIX = {"**": operator.pow}  # operators that no ufunc equals to the last bit for every exponent
+
+
+class TraceError(RuntimeError):
+    """A function cannot be compiled: what it did, the line in which it did it, what to do."""
+
+
+class Changed(Exception):  # noqa: N818 - not an error: another program is needed
+    """A condition on which a program was traced does not hold in this call."""
+
+
+class Node:
+    """One assignment of the record: how a value was made, and the value it had in the trace.
+
+    `kind` is input, constant, ufunc, function, method, attribute, getitem, setitem, infix, kernel,
+    item (of a kernel's results), number, array or check; `function` what was called, or its name.
+    Nodes with one `storage` share memory; one that `writes` changes that memory.
+    """
+
+    __slots__ = (
+        "args",
+        "formula",
+        "function",
+        "kind",
+        "kwargs",
+        "line",
+        "name",
+        "number",
+        "quiet",
+        "section",
+        "storage",
+        "value",
+        "writes",
+    )
+
+    def __init__(self, number: int, kind: str, function: Any, args: Any, kwargs: Any) -> None:
+        self.number, self.kind, self.function = number, kind, function
+        self.args, self.kwargs = args, kwargs
+        self.value: Any = None
+        self.storage = -1
+        self.writes = False
+        self.line = ""
+        self.quiet: tuple[tuple[str, str], ...] = ()  # what np.errstate was told around it
+        self.section = self.formula = ""
+        self.name: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.number}: {self.kind} {self.name or ''} {self.function}>"
+
+    def inputs(self) -> Iterator[Node]:
+        """The nodes that it reads, as often as it reads them."""
+        yield from nodes_in(self.args)
+        yield from nodes_in(self.kwargs)
+
+
+def nodes_in(tree: Any) -> Iterator[Node]:
+    """The nodes in nested arguments."""
+    if isinstance(tree, Node):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for part in tree:
+            yield from nodes_in(part)
+    elif isinstance(tree, dict):
+        yield from nodes_in(list(tree.values()))
+    elif isinstance(tree, slice):
+        yield from nodes_in((tree.start, tree.stop, tree.step))
+
+
+def mapped(tree: Any, leaf: Callable[[Any], Any]) -> Any:
+    """Nested arguments with `leaf` of each part in its place."""
+    if type(tree) in (tuple, list):
+        return type(tree)(mapped(part, leaf) for part in tree)
+    if isinstance(tree, tuple):  # a named one
+        return type(tree)(*(mapped(part, leaf) for part in tree))
+    if type(tree) is dict:
+        return {key: mapped(part, leaf) for key, part in tree.items()}
+    if type(tree) is slice:
+        return slice(*(mapped(part, leaf) for part in (tree.start, tree.stop, tree.step)))
+    return leaf(tree)
+
+
+def evaluate(kind: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Do what a node says, with arrays."""
+    if kind == "method":
+        return getattr(args[0], function)(*args[1:], **kwargs)
+    if kind == "attribute":
+        return getattr(args[0], function)
+    if kind == "infix":
+        return INFIX[function](*args)
+    if kind == "ufunc" and isinstance(function, tuple):  # the ufunc, the name of its method
+        return getattr(*function)(*args, **kwargs)
+    return function(*args, **kwargs)
+
+
+class Trace(Listener):
+    """The nodes of a call in their order; `tracer` is the class of its stand-ins."""
+
+    def __init__(self, tracer: Any) -> None:
+        self.tracer = tracer
+        self.nodes: list[Node] = []
+        self.closed = False
+        self.began = 0  # the number that was next when the call began
+        self.checks: list[tuple[Node, bool]] = []
+        self.events: list[tuple[Any, ...]] = []
+        self._constants: dict[int, Node] = {}
+        self._storages: dict[int, int] = {}  # by the id of the array at the root of the views
+        self._sharing: dict[int, int] = {}  # how many nodes have that storage
+        self._kept: list[Any] = []  # arrays whose ids stand above must live
+
+    # --- what goes in ----------------------------------------------------------------------------
+
+    def input(self, value: Any, name: str) -> Any:
+        """A stand-in for something that the program reads anew in every call."""
+        if isinstance(value, np.ndarray):
+            value = value.view()
+            value.flags.writeable = False
+        node = self._add(Node(len(self.nodes), "input", None, (), {}), value)
+        node.name = name
+        return self.tracer(self, node)
+
+    def node_of(self, x: Any) -> Any:
+        """The node of a tracer or of an array, which is a constant; anything else as it is."""
+        if isinstance(x, self.tracer):
+            if x._trace is not self or self.closed:
+                raise TraceError(
+                    f"{user_line()}: an array of another call of a compiled function was used; "
+                    "a compiled function returns what is to be kept"
+                )
+            return x._node
+        if isinstance(x, Value):
+            raise TraceError(f"{user_line()}: a Tensor where NumPy wants an array")
+        if type(x) is np.ndarray:
+            node = self._constants.get(id(x))
+            if node is None:
+                node = Node(len(self.nodes), "constant", None, (), {})
+                self._constants[id(x)] = self._add(node, x)
+            return node
+        return x
+
+    def _add(self, node: Node, value: Any) -> Node:
+        node.value, node.line = value, user_line()
+        root = value
+        while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
+            root = root.base
+        self._kept.append(root)
+        node.storage = self._storages.setdefault(id(root), node.number)
+        self._sharing[node.storage] = self._sharing.get(node.storage, 0) + 1
+        self.nodes.append(node)
+        return node
+
+    def forget(self) -> None:
+        """Let go of the numbers: the program has been written."""
+        self.closed = True
+        for node in self.nodes:
+            node.value = None
+        for kept in (self.events, self._kept, self._constants, self._storages):
+            kept.clear()
+
+    # --- what is done with it --------------------------------------------------------------------
+
+    def record(
+        self, kind: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Note a call down and do it; what comes of it, as tracers."""
+        node = self._node(kind, function, args, kwargs or {})
+        value = evaluate(kind, function, *self._values(node))
+        return self._results(node, value)
+
+    def _node(self, kind: str, function: Any, args: Any, kwargs: Any) -> Node:
+        args, kwargs = mapped(tuple(args), self.node_of), mapped(kwargs, self.node_of)
+        node = Node(len(self.nodes), kind, function, args, kwargs)
+        node.quiet = tuple((k, v) for k, v in _errors().items() if v != UNTOLD)
+        return node
+
+    def _values(self, node: Node) -> tuple[Any, Any]:
+        return mapped(node.args, _value), mapped(node.kwargs, _value)
+
+    def _results(self, node: Node, value: Any, gives: tuple[str, ...] = ()) -> Any:
+        node.number = len(self.nodes)  # constants among the arguments came before it
+        self._add(node, value)
+        if not isinstance(value, (tuple, list)):
+            if gives:
+                node.name = gives[0]
+            return self.tracer(self, node)
+        results = []
+        for k, part in enumerate(value):
+            item = Node(len(self.nodes), "item", None, (node, k), {})
+            item.name = gives[k] if k < len(gives) else None
+            results.append(self.tracer(self, self._add(item, part)))
+        return type(value)(results) if type(value) in (tuple, list) else tuple(results)
+
+    def kernel(self, function: Any, arguments: tuple[Any, ...], gives: tuple[str, ...]) -> Any:
+        """Note one call of a kernel, whose text the program will include."""
+        node = self._node("kernel", function, arguments, {})
+        value = function(*self._values(node)[0])
+        return None if value is None else self._results(node, value, gives)
+
+    def write(self, target: Any, kind: str, function: Any, args: Any, kwargs: Any) -> Any:
+        """A call that writes into `target`: where nobody else sees that memory, a new value."""
+        before = target._node
+        alone = self._sharing[before.storage] == 1 and kind == "ufunc"
+        if alone and not isinstance(function, tuple):
+            plain = {key: part for key, part in kwargs.items() if key != "out"}
+            node = self._node(kind, function, args, plain)
+            out = before.value.copy()
+            args, plain = self._values(node)
+            function(*args, **plain, out=out)
+            natural = evaluate(kind, function, args, plain) if "where" not in plain else out
+            if natural.shape == out.shape and "where" not in plain:
+                result = self._results(node, natural)
+                if natural.dtype != out.dtype:
+                    result = self.record("method", "astype", (result, out.dtype))
+                target._node = result._node
+                return target
+        first = self.nodes[before.storage]
+        if first.kind in ("input", "constant"):
+            raise TraceError(
+                f"{user_line()}: writes into an array that it was given; "
+                "compute a new one, or write into a copy"
+            )
+        node = self._node(kind, function, args, kwargs)
+        node.writes = True
+        values, options = self._values(node)
+        if kind == "setitem":
+            values[0][values[1]] = values[2]
+        else:
+            evaluate(kind, function, values, options)
+        node.number = len(self.nodes)
+        node.value, node.line, node.storage = None, user_line(), before.storage
+        self._sharing[before.storage] += 1
+        self.nodes.append(node)
+        return target
+
+    def check(self, condition: Any) -> bool:
+        """Note that the program holds only while this condition is as true as it is now."""
+        truth = bool(condition._node.value)
+        node = Node(len(self.nodes), "check", truth, (condition._node,), {})
+        self._add(node, None)
+        self.checks.append((condition._node, truth))
+        return truth
+
+    # --- what the engine tells -------------------------------------------------------------------
+
+    def applied(self, op: Any, inputs: tuple[Any, ...], arrays: list[Any], result: Any) -> None:
+        """See `Listener.applied`."""
+        for x in inputs:
+            if isinstance(x, Value) and x.number < self.began:
+                if x.op is not None:
+                    raise TraceError(
+                        f"{user_line()}: {op.name} is given what was computed before the call; a "
+                        "compiled function computes from arguments, parameters and settings"
+                    )
+                if not isinstance(x._array, self.tracer):
+                    raise TraceError(
+                        f"{user_line()}: {op.name} is given a Tensor that was not found through "
+                        "arguments, closure or globals of the compiled function; pass its owner in"
+                    )
+        self.events.append(("applied", len(self.nodes), op, inputs, result))
+
+    def walked(self, step: Any) -> None:
+        """See `Listener.walked`."""
+        self.events.append(("walked", len(self.nodes), step))
+
+    def updated(self, value: Any, before: Any, rule: str) -> None:
+        """See `Listener.updated`."""
+        self.events.append(("updated", len(self.nodes), value, rule))
+
+
+def _errors() -> dict[str, str]:
+    """How NumPy is told to take what overflows or has no value."""
+    told: Any = np.geterr()
+    return dict(told)
+
+
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, Node) else x
+
+
+def user_line() -> str:
+    """The line outside this package and NumPy that is being run: where it stands, what it says."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        name = frame.f_code.co_filename
+        ours = name.startswith((PACKAGE, "<frozen")) or "numpy" in Path(name).parts
+        if not ours:
+            text = linecache.getline(name, frame.f_lineno).strip()
+            place = f"{Path(name).name}, line {frame.f_lineno}"
+            return f"{place}: {text}" if text else place
+        frame = frame.f_back
+    return "in this package"
