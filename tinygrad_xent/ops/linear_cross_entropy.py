@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op import apply, formula, not_differentiable
-from ..value import Array, Value, is_grad_enabled
+from ..value import Array, Value, is_grad_enabled, known
 from .cross_entropy import ClassLoss, cross_entropy, positive_number
 from .indexing import getitem, scatter_add
 from .linear import linear
@@ -100,7 +100,9 @@ class LinearCrossEntropy(ClassLoss):
         x, weight, *rest = (part.astype(dtype, copy=False) for part in parts)
         share = None if share is None else share.astype(dtype, copy=False)
         b = rest[0] if rest else None
-        return linear_xent(x, weight, b, p, share, self.smoothing, self.class_weight, wanted)
+        options = (self.smoothing, self.class_weight, wanted)
+        losses, *gradients = linear_xent(x, weight, b, p, share, *options)
+        return losses, dict(zip(wanted, gradients, strict=True))
 
     def difference(self, g: Any, x: Any, weight: Any, p: Any, bias: Any) -> Any:
         """``ḡ (q - p)`` for all rows at once and by ops: a function of x, W and b."""
@@ -207,7 +209,7 @@ def _by_blocks(
         share = None
     elif share is not None:
         counts = share != 0
-    if total is not None and total == 0:
+    if total is not None and known(total == 0):
         if reduction == "mean":
             warn_of_no_rows(NAME)
     elif weight is None:
@@ -215,7 +217,7 @@ def _by_blocks(
     n = len(y)
     if x.ndim != 2:
         x = reshape(x, (n, x.shape[-1]))
-    kept = None if counts is None or counts.all() else np.flatnonzero(counts)
+    kept = None if counts is None or known(counts.all()) else np.flatnonzero(counts)
     if kept is not None:
         x, y, share = getitem(x, kept), y[kept], None if share is None else share[kept]
     parts = [x, W, *bias]

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..op import kernel
 from .softmax_xent import Array, softmax_xent, softmax_xent_rows
 
 ROOM = 2**22  # bytes of logits at a time, and of a part of dW
 ROWS = 128  # but no fewer rows: of less a matrix product wastes its time
 
 
+@kernel("losses")
 def linear_xent(
     x: Array,
     W: Array,  # noqa: N803 - the mathematics' name
@@ -21,8 +23,9 @@ def linear_xent(
     smoothing: float = 0.0,
     weight: Array | None = None,
     wanted: tuple[str, ...] = ("dx", "dW", "db"),
-) -> tuple[Array, dict[str, Array]]:
-    """Losses (N,) of logits x W + b for class indices y (N,), and the gradients of their sum.
+) -> tuple[Array, ...]:
+    """Losses (N,) of logits x W + b for class indices y (N,), then the `wanted` gradients of their
+    sum, in the order in which they are named.
 
     For x (N, D), W (D, K), b (K,) or None and a `share` (N,) with which the row's loss is
     multiplied. Of `wanted`, ``dx`` is (q - p) Wᵀ, ``dW`` xᵀ (q - p) and ``db`` Σ (q - p). With
@@ -64,7 +67,9 @@ def linear_xent(
             _add_product(gradients["dW"], (x_rows * each[:, None]).T, q_minus_p)
         if "db" in wanted:
             gradients["db"] += each.dot(q_minus_p)
-    return losses if share is None else losses * share, gradients
+    if share is not None:
+        losses *= share
+    return losses, *(gradients[name] for name in wanted)
 
 
 def _add_product(total: Array, a: Array, b: Array) -> None:
