@@ -554,6 +554,206 @@ def test_programs_keep_no_numbers():
     assert kept - compiled.memory < 400_000  # objects; the trace's arrays were 1.5 MB
 
 
+class Momentum:
+    """As a learner writes it: in place, with a step count of its own."""
+
+    def __init__(self, params):
+        self.params = params
+        self.velocity = [np.zeros(p.shape, np.float32) for p in params]
+        self.average = tuple(np.zeros(p.shape, np.float32) for p in params)
+        self.lr, self.t = 0.1, 0
+
+    def step(self):
+        self.t += 1
+        for p, v, a in zip(self.params, self.velocity, self.average, strict=True):
+            v *= 0.9
+            v += p.grad
+            p.data -= self.lr / self.t**0.5 * v
+            a += 0.5 * (p.data - a)
+
+
+def test_an_optimizer_that_writes_in_place():
+    found = []
+    for wrap in (lambda f: f, compile):
+        model, _, _ = training()
+        opt = Momentum(model.parameters())
+        held = [*opt.velocity, *opt.average]
+
+        @wrap
+        def step(x, y, model=model, opt=opt):
+            loss = tx.cross_entropy(model(x), y)
+            model.zero_grad()
+            loss.backward()
+            opt.step()
+            return loss.detach()
+
+        losses = [step(X, Y) for _ in range(5)]
+        assert all(a is b for a, b in zip(held, [*opt.velocity, *opt.average], strict=True))
+        found.append([*losses, opt.t, *held, *[p.numpy() for p in model.parameters()]])
+    for a, b in zip(*found, strict=True):
+        same(a, b)
+
+
+def test_an_argument_that_is_written_into():
+    def f(x):
+        y = x * 2
+        x += y
+        return y
+
+    compiled = compile(f)
+    for _ in range(2):
+        a, b = X.copy(), X.copy()
+        same(f(a), compiled(b))
+        same(a, b)
+
+
+def test_gradients_are_clipped_and_hooked():
+    found = []
+    for wrap in (lambda f: f, compile):
+        model, opt, _ = training()
+        model[0].weight.register_hook(lambda g: g * 2)
+
+        @wrap
+        def step(x, y, model=model, opt=opt):
+            loss = tx.cross_entropy(model(x), y)
+            opt.zero_grad()
+            loss.backward()
+            norm = np.sqrt(sum((p.grad**2).sum() for p in model.parameters()))
+            for p in model.parameters():
+                p.grad *= np.minimum(1.0, 0.1 / norm)
+                np.clip(p.grad, -0.01, 0.01, out=p.grad)
+            opt.step()
+            return norm
+
+        norms = [step(X, Y) for _ in range(4)]
+        found.append([*norms, *state(model, opt).values()])
+    for a, b in zip(*found, strict=True):
+        same(a, b)
+
+
+def test_writing_into_what_a_graph_has_recorded():
+    def f(w):
+        w.data *= 2
+
+    found = []
+    for wrap in (lambda f: f, compile):
+        step = wrap(f)
+        w = tx.Tensor(X[0], requires_grad=True)
+        step(w)
+        y = (w * w).sum()  # from now on the array is the graph's
+        step(w)
+        y.backward()
+        found.append([w.numpy(), w.grad])
+    for a, b in zip(*found, strict=True):
+        same(a, b)
+
+
+def test_an_update_alone_follows_what_gradients_there_are():
+    found = []
+    for wrap in (lambda f: f, compile):
+        model, opt, _ = training("momentum")
+        update = wrap(lambda opt=opt: opt.step())
+        for k in range(4):
+            update()  # the first time there is no gradient
+            model(X * k).sum().backward()
+            if k == 2:
+                model[0].weight.grad = None
+        update()
+        found.append(state(model, opt))
+    agree(*found)
+
+
+def test_the_default_dtype_is_part_of_it():
+    compiled = compile(lambda x: x + tx.Tensor([0.5]))
+    same(compiled(np.float64(1.0)), tx.Tensor([1.5]))
+    tx.set_default_dtype(np.float64)
+    try:
+        assert compiled(np.float64(1.0)).dtype == np.float64
+    finally:
+        tx.set_default_dtype(np.float32)
+
+
+class Recurrent:
+    """A state that is carried on, made when it is missing, and flags that change by themselves."""
+
+    def __init__(self):
+        self.w = tx.Tensor(np.eye(8) * 0.5, requires_grad=True, dtype=np.float32)
+        self.h = None
+        self.last = None
+        self.warm = self.odd = False
+        self.calls = 0
+
+    def __call__(self, x):
+        h = x if self.h is None else x + self.h
+        h = (h @ self.w).tanh()
+        if self.warm and self.odd:
+            h = h * 2
+        self.calls += 1
+        self.warm, self.odd = True, not self.odd
+        self.last = h
+        self.h = h.detach()
+        self.mean = h.mean() * self.calls
+        return h.sum()
+
+
+def test_what_an_object_carries_from_call_to_call():
+    found = []
+    for wrap in (lambda f: f, compile):
+        cell = Recurrent()
+
+        def step(x, cell=cell):
+            cell.w.grad = None
+            loss = cell(x)
+            loss.backward()
+            return loss.detach()
+
+        run = wrap(step)
+        losses = [run(tx.Tensor(X * k)) for k in range(7)]
+        cell.h = None  # start anew
+        losses += [run(tx.Tensor(X * k)) for k in range(3)]
+        things = [cell.h, cell.last.detach(), cell.mean.detach(), cell.w.grad]
+        found.append([*losses, *things, cell.calls, cell.warm, cell.odd])
+    for a, b in zip(*found, strict=True):
+        same(a, b)
+    assert len(run.programs) <= 8
+
+
+def test_writing_in_place_keeps_the_dtype():
+    def f(x, y):
+        z = x * 2
+        z += y
+        z -= 1
+        return z
+
+    same(f(X, X / np.float64(3)), compile(f)(X, X / np.float64(3)))
+
+
+def test_freezing_alone_is_seen():
+    model, _, _ = training()
+
+    def f(x):
+        y = model(x)
+        return y.detach() if y.requires_grad else y * 2
+
+    compiled = compile(f)
+    same(f(X), compiled(X))
+    for p in model.parameters():
+        p.requires_grad = False
+    same(f(X), compiled(X))
+
+
+def test_functions_with_several_results():
+    def f(x):
+        u, s, v = np.linalg.svd(x, full_matrices=False)
+        rows, columns = np.nonzero(np.ones_like(x))
+        return (u * s) @ v, rows + columns
+
+    compiled = compile(f)
+    for x in (X, X * 2):
+        for a, b in zip(f(x), compiled(x), strict=True):
+            same(a, b)
+
+
 # --- the text -------------------------------------------------------------------------------------
 
 

@@ -183,12 +183,14 @@ def _answered(value: Value, g: Any) -> Any:
     for hook in [what for key, what in (value._notes or {}).items() if key >= 0]:
         seen = g
         if not isinstance(g, Value):
-            seen = np.asarray(g).view()
-            seen.flags.writeable = False  # others may be given the same array
+            seen = as_array(g)
+            if type(seen) is np.ndarray:
+                seen = seen.view()
+                seen.flags.writeable = False  # others may be given the same array
         answer = hook(seen)
         if answer is None or answer is seen:
             continue
-        array = np.array(answer._array if isinstance(answer, Value) else answer)
+        array = copied(answer._array if isinstance(answer, Value) else answer)
         if array.shape != value._array.shape or array.dtype.kind != "f":
             raise ValueError(
                 f"register_hook: the hook {getattr(hook, '__name__', hook)!r} of {_called(value)} "

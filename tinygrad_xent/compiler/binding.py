@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..value import NOBODY, Value, as_array
+from ..value import GRAPH, NOBODY, USER, Value, as_array, get_default_dtype
 from .buffers import Buffer
-from .places import is_input
+from .places import Container, is_input
 from .program import Input, Program
 from .simplify import strides
 from .trace import Node
@@ -37,8 +37,11 @@ class Binder:
             "ndarray": np.ndarray,
             "as_array": as_array,
             "made": made,
+            "get_default_dtype": get_default_dtype,
         }
         self.bound: dict[int, str] = {}
+        # What the program replaces: a Tensor there is another one in every call.
+        self.written = {(id(c), key) for c, key, _ in self.record.entries}
         self.lines: list[str] = []
         self.is_given = {node: f"r{k}" for k, node in enumerate(program.returned)}
 
@@ -52,7 +55,15 @@ class Binder:
     def tensor(self, tensor: Value) -> str:
         """How the call reaches a Tensor: as its argument, or as the one that was traced."""
         k = self.record.passed_tensors.get(id(tensor))
-        return self.bind(tensor, "p") if k is None else f"a{k}"
+        if k is not None:
+            return f"a{k}"
+        found = self.record.surroundings.tensors.get(id(tensor))
+        if found is not None and len(found[1]) == 2 and isinstance(found[1][0], Container):
+            container: Container = found[1][0]
+            key = found[1][1]
+            if (id(container), key) in self.written and container.before[key] is tensor:
+                return container.text(self.bind(container.holder, "d"), key)
+        return self.bind(tensor, "p")
 
     def miss_unless(self, condition: str) -> None:
         """Leave the call to another program."""
@@ -125,31 +136,28 @@ class Binder:
 
     def _guards(self) -> None:
         record = self.record
-        written = {(id(c), key) for c, key, _ in record.entries}
         conditions = []
         for container in record.surroundings.containers:
             holder = container.holder
             is_cell = isinstance(holder, types.CellType)
             name = self.bind(holder, "d")
-            if (
-                container.whole
-                and not is_cell
-                and not any(
-                    c is container and key not in container.before for c, key, _ in record.entries
-                )
-            ):
+            if container.whole and not is_cell:  # what it will make is not there yet
                 conditions.append(f"len({name}) == {len(container.before)}")
             for key, value in container.before.items():
-                inputs = container.during[key] is not value
-                opaque = isinstance(value, Value) and value.op is not None
-                if (id(container), key) in written or inputs or opaque:
-                    continue
-                conditions.append(f"{container.text(name, key)} is {self.bind(value, 'o')}")
+                place = container.text(name, key)
+                replaced = isinstance(value, Value) and (
+                    value.op is not None or (id(container), key) in self.written
+                )
+                if replaced or container.during[key] is not value:  # of its kind, whatever it is
+                    conditions.append(f"type({place}) is {self.bind(type(value), 't')}")
+                else:
+                    conditions.append(f"{place} is {self.bind(value, 'o')}")
         for key, (tensor, _) in record.surroundings.tensors.items():
             name = self.tensor(tensor)
             conditions.append(f"{name}._needs_grad is {tensor._needs_grad}")
-            if not record.had_grad[key] and any(t is tensor for t, _ in record.grads):
-                conditions.append(f"{name}._grad is None")
+            if tensor._needs_grad:
+                conditions.append(f"{name}._grad is {'not ' * record.had_grad[key]}None")
+        conditions.append(f"get_default_dtype() is {self.bind(get_default_dtype(), 't')}")
         for start in range(0, len(conditions), 20):
             self.miss_unless(" and ".join(conditions[start : start + 20]))
 
@@ -175,6 +183,11 @@ class Binder:
             self.miss_unless(f"type(i{k}) is {self.bind(type(value), 't')}")
             return
         wanted = f"{value.shape}, {self.bind(value.dtype, 't')}, {strides(value)}"
+        if kind == "array" and any(one is other for other, _ in self.record.mutated):
+            name = self.tensor(one.where[1])
+            self.lines.append(f"if {name}._holder == {GRAPH}:")
+            self.lines.append(f"    {name}._array = i{k} = i{k}.copy(order='K')")
+            self.lines.append(f"    {name}._holder = {USER}")
         in_place = one.node in self.program.plan.out.values()
         mine = f"i{k} is not seen[{k}]"
         if in_place and kind == "array":
@@ -229,6 +242,9 @@ class Binder:
             self.lines.append(f"{name}._grad = {text}")
             if node is not None:
                 self.lines.append(f"{name}._grad_is_ours = False")
+        for one, node in self.record.mutated:
+            k = self.program.inputs.index(one)
+            self.lines.append(f"i{k}[...] = {self._array(node)}")
         for container, key, tree in self.record.entries:
             target = container.text(self.bind(container.holder, "d"), key)
             kept = self.program.kept(tree) if isinstance(tree, Node) else tree

@@ -32,7 +32,7 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
-            raise TypeError(f"compile: got a {type(function).__name__}, wanted a function")
+            raise TypeError(f"compile: got {type(function).__name__}, wanted a function")
         functools.update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function

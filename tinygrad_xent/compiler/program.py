@@ -42,13 +42,14 @@ class Program:
     def __init__(self, record: Record) -> None:
         self.record, self.ran = record, False
         written = [x for _, x in (*record.arrays, *record.grads)]
-        written += [tree for _, _, tree in record.entries]
+        written += [tree for _, _, tree in record.entries] + [x for _, x in record.mutated]
         roots = [x for tree in (record.result, *written) for x in leaves(tree)]
         nodes, self.instead = simplified(record.trace.nodes, roots)
         self.settings = [n for n in nodes if n.kind == "check" and _of_one_setting(n)]
         self.nodes = [n for n in nodes if n not in self.settings]
         outputs = [self.kept(x) for x in roots]
         read = {x for node in nodes for x in node.inputs()} | set(outputs)
+        read |= {one.node for one, _ in record.mutated}
         self.inputs = [one for one in record.inputs if one.node in read]
         read = {x for node in self.nodes for x in node.inputs()} | set(outputs)
         self.passed = [one for one in self.inputs if one.node in read]

@@ -247,7 +247,7 @@ class Source:
             )
         elif node.writes:
             self._quietly(node, self._written(node))
-        elif node.kind == "kernel" and node in self._items:
+        elif node in self._items:
             self._kernel(node)
         elif self._stands_in_line(k, node):
             return

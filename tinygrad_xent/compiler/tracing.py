@@ -50,6 +50,8 @@ class Record:
         arguments = (*args, *kwargs.values())
         self.surroundings = Surroundings(function, arguments)
         self.inputs: list[Input] = []
+        self._stand_ins: list[Any] = []  # of the inputs
+        self.mutated: list[tuple[Input, Node]] = []  # arrays that were written into, and with what
         self.names = parameter_names(self.surroundings)
         self.argument_names = _argument_names(function, args, kwargs)
         self.arguments, self.positional = arguments, len(args)
@@ -96,6 +98,7 @@ class Record:
     def _input(self, value: Any, name: str, where: Any, path: tuple[Any, ...] = ()) -> Any:
         tracer = self.trace.input(value, name)
         self.inputs.append(Input(tracer._node, where, path))
+        self._stand_ins.append(tracer)
         return tracer
 
     def _argument(self, x: Any, k: int) -> Any:
@@ -166,13 +169,17 @@ class Record:
     def _collect(self) -> None:
         before = {id(i.where[1]): i for i in self.inputs if i.where[0] == "array"}
         grads = {id(i.where[1]): i for i in self.inputs if i.where[0] == "grad"}
+        for one, tracer in zip(self.inputs, self._stand_ins, strict=True):
+            if tracer._node is not one.node:
+                self.mutated.append((one, tracer._node))
+        in_place = {id(tracer) for tracer in self._stand_ins}
         for key, (tensor, _) in self.surroundings.tensors.items():
             now = self.trace.node_of(tensor._array)
-            if now is not before[key].node:
+            if now is not before[key].node and id(tensor._array) not in in_place:
                 self.arrays.append((tensor, now))
             grad = None if tensor._grad is None else self._kept(tensor._grad)
             was = grads[key].node if key in grads else None
-            if grad is not was:
+            if grad is not was and id(tensor._grad) not in in_place:
                 self.grads.append((tensor, grad))
         for container in self.surroundings.containers:
             for key, now in container.written():
