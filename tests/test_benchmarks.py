@@ -9,7 +9,7 @@ from tests.benchmarks.baseline import Contestant, Size, one_hidden_layer, proble
 from tests.benchmarks.contestants import BASELINE, LETTING_GO, OURS, check_same_work
 from tinygrad_xent import backprop, nn
 
-SMALL = Size("small", (5, 7, 3), 11, (1.0, 1.0))
+SMALL = Size("small", (5, 7, 3), 11, (1.0, 1.0), 1.0)
 
 
 def test_all_do_the_same_work():
