@@ -143,11 +143,12 @@ class _Drawn:
         self.belongs(id, chain)
         call = self.calls.calls[chain[-1]] if chain else None
         saved = {name: np.asarray(array) for name, array in op.saved.items()}
+        given = getattr(op, "__dict__", {})  # none in a class with `__slots__`
         return OpNode(
             id=id,
             name=op.name,
             formula=op.formula(),
-            attributes=tuple((name, _text(a)) for name, a in vars(op).items() if name != "saved"),
+            attributes=tuple((name, _text(a)) for name, a in given.items() if name != "saved"),
             saved=tuple(SavedArray(name, a.nbytes, summarize(a)) for name, a in saved.items()),
             result=self.ids[value.number],
             module=self.calls.path(call) if call else "",

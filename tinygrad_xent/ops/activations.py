@@ -34,6 +34,8 @@ def log_sigmoid(x: Any) -> Any:
 
 
 class Relu(Op):
+    __slots__ = ()
+
     @formula("max(x, 0)")
     def forward(self, x: Any) -> Any:
         return np.maximum(x, zeros_beside(x) if type(x) is np.ndarray else 0)

@@ -12,6 +12,8 @@ from .shape import astype, moveaxis
 
 
 class Add(Op):
+    __slots__ = ()
+
     @formula("x + y")
     def forward(self, x: Any, y: Any) -> Any:
         return x + y
@@ -35,6 +37,8 @@ def add(x: Any, y: Any) -> Any:
 
 
 class Subtract(Op):
+    __slots__ = ()
+
     @formula("x - y")
     def forward(self, x: Any, y: Any) -> Any:
         return x - y
@@ -58,6 +62,8 @@ def subtract(x: Any, y: Any) -> Any:
 
 
 class Multiply(Op):
+    __slots__ = ()
+
     @formula("x ⊙ y")
     def forward(self, x: Any, y: Any) -> Any:
         return x * y
@@ -81,6 +87,8 @@ def multiply(x: Any, y: Any) -> Any:
 
 
 class Divide(Op):
+    __slots__ = ()
+
     @formula("x / y")
     def forward(self, x: Any, y: Any) -> Any:
         return x / y
@@ -107,6 +115,8 @@ true_divide = divide
 
 
 class Negative(Op):
+    __slots__ = ()
+
     @formula("-x")
     def forward(self, x: Any) -> Any:
         return -x

@@ -13,6 +13,8 @@ from .calling import run
 
 
 class Exp(Op):
+    __slots__ = ()
+
     @formula("exp(x)")
     def forward(self, x: Any) -> Any:
         return np.exp(x)
@@ -61,6 +63,8 @@ def expm1(x: Any) -> Any:
 
 
 class Log(Op):
+    __slots__ = ()
+
     @formula("log(x)")
     def forward(self, x: Any) -> Any:
         return np.log(x)
@@ -125,6 +129,8 @@ def log1p(x: Any) -> Any:
 
 
 class Tanh(Op):
+    __slots__ = ()
+
     @formula("tanh(x)")
     def forward(self, x: Any) -> Any:
         return np.tanh(x)
@@ -141,6 +147,8 @@ def tanh(x: Any) -> Any:
 
 
 class Sigmoid(Op):
+    __slots__ = ()
+
     @formula("1 / (1 + exp(-x))")
     def forward(self, x: Any) -> Any:
         # exp(-|x|) cannot overflow, and for x < 0 the small result keeps its digits.

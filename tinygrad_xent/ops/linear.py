@@ -29,6 +29,8 @@ def _product(a: Any, b: Any) -> Any:
 
 
 class Matmul(Op):
+    __slots__ = ()
+
     @formula("A B")
     def forward(self, a: Any, b: Any) -> Any:
         if type(a) is type(b) is ndarray:
@@ -73,6 +75,8 @@ class Linear(Op):
 
     Fusing buys speed only; its twin is ``x @ weight + bias``, with which it agrees to the last bit.
     """
+
+    __slots__ = ()
 
     @formula("x W + b")
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
