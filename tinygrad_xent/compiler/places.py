@@ -210,13 +210,14 @@ def _is_filled(cell: types.CellType) -> bool:
         return False
 
 
-def global_names(code: types.CodeType) -> list[str]:
+@functools.lru_cache(maxsize=256)
+def global_names(code: types.CodeType) -> tuple[str, ...]:
     """The global names that a function's code, or that of a function inside it, mentions."""
     names = [x.argval for x in dis.get_instructions(code) if x.opname == "LOAD_GLOBAL"]
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names += global_names(constant)
-    return list(dict.fromkeys(names))
+            names.extend(global_names(constant))
+    return tuple(dict.fromkeys(names))
 
 
 def _is_the_authors(found: Any) -> bool:
