@@ -742,6 +742,32 @@ def test_freezing_alone_is_seen():
     same(f(X), compiled(X))
 
 
+class Trainer:
+    scale = 1.0  # a setting of the class
+
+    def __init__(self):
+        self.model, self.opt, _ = training("adam")
+
+    def plain(self, x, y):
+        loss = tx.cross_entropy(self.model(x * self.scale), y)
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.step()
+        return loss.detach()
+
+    step = compile(plain)
+
+
+def test_a_method_and_a_setting_of_its_class(monkeypatch):
+    a, b, c = Trainer(), Trainer(), Trainer()
+    for k in range(4):
+        if k == 2:
+            monkeypatch.setattr(Trainer, "scale", 0.5)
+        same(a.plain(X, Y), b.step(X, Y))
+        c.step(X[:8], Y[:8])
+        agree(state(a.model, a.opt), state(b.model, b.opt))
+
+
 def test_functions_with_several_results():
     def f(x):
         u, s, v = np.linalg.svd(x, full_matrices=False)

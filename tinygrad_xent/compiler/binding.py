@@ -152,6 +152,8 @@ class Binder:
                     conditions.append(f"type({place}) is {self.bind(type(value), 't')}")
                 else:
                     conditions.append(f"{place} is {self.bind(value, 'o')}")
+        for (_, fact), (kind, value) in record.surroundings.facts.items():
+            conditions.append(f"{self.bind(kind, 'k')}.{fact} is {self.bind(value, 'o')}")
         for key, (tensor, _) in record.surroundings.tensors.items():
             name = self.tensor(tensor)
             conditions.append(f"{name}._needs_grad is {tensor._needs_grad}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ class Compiled:
             if result is not MISSED:
                 return result
         return self._otherwise(args, kwargs)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        """The method of an object, where a method is decorated."""
+        return self if owner is None else types.MethodType(self, owner)
 
     def _otherwise(self, args: Any, kwargs: Any) -> Any:
         """By another program, by a new one, or where somebody listens by the function itself."""

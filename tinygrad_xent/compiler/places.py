@@ -113,6 +113,7 @@ def within_tuples(
     return leaf(value, place, path) if is_input(value, numbers) else value
 
 
+FACTS = (bool, int, float, str, tuple, type(None), np.ndarray, np.generic)
 NUMBERS = (float, int, np.floating, np.integer)
 
 
@@ -129,6 +130,7 @@ class Surroundings:
         self.containers: list[Container] = []
         self.tensors: dict[int, tuple[Value, Any]] = {}  # and where each was first found
         self.paths: dict[int, list[str]] = {}  # to each Tensor, for its name
+        self.facts: dict[tuple[int, str], tuple[type, Any]] = {}
         self._seen: set[int] = set()
         self._visit(function, (), "")
         for k, argument in enumerate(arguments):
@@ -159,6 +161,16 @@ class Surroundings:
                 self._contain(Container(found, path or type(found).__name__), path)
         elif _is_the_authors(type(found)) and hasattr(found, "__dict__"):
             self._contain(Container(vars(found), path or type(found).__name__), path)
+            self._know(type(found))
+
+    def _know(self, kind: type) -> None:
+        """Note the settings that a class of the user's holds for all of its objects."""
+        for base in kind.__mro__:
+            if base.__module__.partition(".")[0] == OWN or not _is_the_authors(base):
+                continue
+            for name, value in vars(base).items():
+                if isinstance(value, FACTS) and not name.startswith("__"):
+                    self.facts[id(base), name] = base, value
 
     def _visit_function(self, function: types.FunctionType) -> None:
         for name, cell in zip(
@@ -198,13 +210,14 @@ def _is_filled(cell: types.CellType) -> bool:
         return False
 
 
-def global_names(code: types.CodeType) -> list[str]:
+@functools.lru_cache(maxsize=256)
+def global_names(code: types.CodeType) -> tuple[str, ...]:
     """The global names that a function's code, or that of a function inside it, mentions."""
     names = [x.argval for x in dis.get_instructions(code) if x.opname == "LOAD_GLOBAL"]
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names += global_names(constant)
-    return list(dict.fromkeys(names))
+            names.extend(global_names(constant))
+    return tuple(dict.fromkeys(names))
 
 
 def _is_the_authors(found: Any) -> bool:

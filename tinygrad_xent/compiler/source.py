@@ -59,7 +59,7 @@ class Source:
     def unique(self, wanted: str) -> str:
         """A name like this that nothing else has."""
         name, k = wanted, 1
-        while name in self._taken or name in numpy_names().values():
+        while name in self._taken:
             k += 1
             name = f"{wanted}_{k}"
         self._taken.add(name)

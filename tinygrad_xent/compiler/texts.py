@@ -29,14 +29,13 @@ class Texts:
         name: str = function.__name__
         if name in self.definitions:
             return name
-        try:
-            source = inspect.getsource(function)
-        except (OSError, TypeError):
+        source = _source(function)
+        if source is None:
             return self.bound(function)
         self.definitions[name] = ""  # a recursive one is there already
         self._needs(function.__code__, function)
         self.definitions.pop(name)
-        self.definitions[name] = _without_marks(inspect.cleandoc("\n" + source))
+        self.definitions[name] = source
         self.objects[name] = function
         return name
 
@@ -85,6 +84,15 @@ class Texts:
     def text(self) -> str:
         """All of it."""
         return "\n\n\n".join(text.strip("\n") for text in self.definitions.values())
+
+
+@functools.lru_cache(maxsize=256)
+def _source(function: Any) -> str | None:
+    """The text of a function, without marks of this package; None if there is none."""
+    try:
+        return _without_marks(inspect.cleandoc("\n" + inspect.getsource(function)))
+    except (OSError, TypeError):
+        return None
 
 
 def _without_marks(source: str) -> str:

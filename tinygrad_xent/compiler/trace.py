@@ -7,6 +7,7 @@ down as a `Node`.
 
 from __future__ import annotations
 
+import functools
 import linecache
 import operator
 import sys
@@ -303,10 +304,19 @@ def user_line() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         name = frame.f_code.co_filename
-        ours = name.startswith((PACKAGE, "<frozen")) or "numpy" in Path(name).parts
-        if not ours:
-            text = linecache.getline(name, frame.f_lineno).strip()
-            place = f"{Path(name).name}, line {frame.f_lineno}"
-            return f"{place}: {text}" if text else place
+        if not _is_passed_over(name):
+            return _said(name, frame.f_lineno)
         frame = frame.f_back
     return "in this package"
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_passed_over(file: str) -> bool:
+    return file.startswith((PACKAGE, "<frozen")) or "numpy" in Path(file).parts
+
+
+@functools.lru_cache(maxsize=1024)
+def _said(file: str, number: int) -> str:
+    text = linecache.getline(file, number).strip()
+    place = f"{Path(file).name}, line {number}"
+    return f"{place}: {text}" if text else place
