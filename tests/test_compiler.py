@@ -768,6 +768,24 @@ def test_a_method_and_a_setting_of_its_class(monkeypatch):
         agree(state(a.model, a.opt), state(b.model, b.opt))
 
 
+def test_a_choice_of_rows_may_be_of_any_size():
+    def f(x, y):
+        chosen = x[y == 1]
+        there = np.flatnonzero(y)
+        return np.exp(chosen * 2) + 1, chosen.sum() + there, x[:, y[:8] == 2]
+
+    compiled = compile(f)
+    for shift in (0, 1, 0, 2):
+        y = (Y + shift) % 4
+        for _ in range(2):
+            for a, b in zip(f(X, y), compiled(X, y), strict=True):
+                same(a, b)
+    y = np.zeros_like(Y)
+    y[0] = 1  # a single one would broadcast
+    for a, b in zip(f(X, y), compiled(X, y), strict=True):
+        same(a, b)
+
+
 def test_functions_with_several_results():
     def f(x):
         u, s, v = np.linalg.svd(x, full_matrices=False)

@@ -187,7 +187,12 @@ class Trace(Listener):
         """Note a call down and do it; what comes of it, as tracers."""
         node = self._node(kind, function, args, kwargs or {})
         value = evaluate(kind, function, *self._values(node))
-        return self._results(node, value)
+        result = self._results(node, value)
+        if _counts(node):  # buffers are planned for these sizes
+            for part in result if isinstance(value, tuple) else (result,):
+                size = self.record("attribute", "size", (part,))
+                self.check(self.record("function", operator.eq, (size, part.size)))
+        return result
 
     def _node(self, kind: str, function: Any, args: Any, kwargs: Any) -> Node:
         args, kwargs = mapped(tuple(args), self.node_of), mapped(kwargs, self.node_of)
@@ -293,6 +298,21 @@ def _errors() -> dict[str, str]:
     """How NumPy is told to take what overflows or has no value."""
     told: Any = np.geterr()
     return dict(told)
+
+
+COUNTING = frozenset(
+    (np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.repeat, np.compress, np.extract)
+)
+
+
+def _counts(node: Node) -> bool:
+    """Whether the shape of a result depends on numbers, as that of ``x[mask]`` does."""
+    if node.kind == "method":
+        return node.function in ("nonzero", "compress", "repeat")
+    if node.kind == "function":
+        return node.function in COUNTING or (node.function is np.where and len(node.args) == 1)
+    parts = [x.value for x in nodes_in(node.args[1])] if node.kind == "getitem" else []
+    return any(getattr(x, "dtype", None) == np.bool_ for x in parts)
 
 
 def _value(x: Any) -> Any:
