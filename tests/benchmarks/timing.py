@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from time import perf_counter
 
-TURN = 2e-3  # seconds: long against the clock, short against whatever else the machine does
+TURN = 1e-2  # seconds: caches are warm, as in a training loop; short beside what else runs
 
 
 def seconds(call: Callable[[], object], times: int) -> float:
