@@ -6,15 +6,24 @@ import pytest
 import tinygrad_xent as tx
 from tests.benchmarks import memory, scale
 from tests.benchmarks.baseline import Contestant, Size, one_hidden_layer, problem
-from tests.benchmarks.contestants import BASELINE, LETTING_GO, OURS, check_same_work
+from tests.benchmarks.contestants import (
+    BASELINE,
+    BUFFERS,
+    COMPILED,
+    LETTING_GO,
+    OURS,
+    check_same_work,
+)
 from tinygrad_xent import backprop, nn
 
 SMALL = Size("small", (5, 7, 3), 11, (1.0, 1.0), 1.0)
+DEEPER = SMALL._replace(layers=(5, 7, 6, 3))
 
 
 def test_all_do_the_same_work():
-    entrants = BASELINE | OURS | LETTING_GO
-    check_same_work({name: entrant(problem(SMALL)) for name, entrant in entrants.items()})
+    entrants = BASELINE | BUFFERS | OURS | COMPILED | LETTING_GO
+    for size in (SMALL, DEEPER):
+        check_same_work({name: entrant(problem(size)) for name, entrant in entrants.items()})
 
 
 def test_work_that_differs_is_found():

@@ -168,6 +168,7 @@ def test_answers():
     assert str(number.check(2)) == "Not yet: upside down"
     assert str(number.check([0.5, 0.5])) == "Not yet: wanted a number, got shape (2,)"
     assert str(number.check("half")) == "Not yet: wanted a number, got 'half'"
+    assert not Exercise(lambda: 1.0, "why", "hint").check(True)
     word = Exercise(lambda: "yes", "why", "hint")
     assert word.check(" Yes ")
     assert str(word.check(1)) == "Not yet: wanted a word, got 1"
@@ -263,7 +264,7 @@ def test_command_teaches(tmp_path, capsys):
     assert (tmp_path / "out" / "l06_q_minus_p.png").exists()
 
 
-@pytest.mark.parametrize("words", [["99"], ["6", "--all"]])
+@pytest.mark.parametrize("words", [["99"], ["6", "--all"], [], ["--answers"]])
 def test_command_refuses(words, tmp_path, capsys):
     assert main(["lesson", *words, "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("tinygrad-xent: error: lesson")

@@ -13,7 +13,16 @@ import numpy as np
 
 from . import epoch, imports, kernels, memory, per_op, scale
 from .baseline import SIZES, Size, problem
-from .contestants import BASELINE, COMPILED, LETTING_GO, OURS, PEERS, Entrants, check_same_work
+from .contestants import (
+    BASELINE,
+    BUFFERS,
+    COMPILED,
+    LETTING_GO,
+    OURS,
+    PEERS,
+    Entrants,
+    check_same_work,
+)
 from .timing import interleaved
 
 QUICK = 5
@@ -23,7 +32,7 @@ LIVES = 10
 def main() -> None:
     options = _options()
     ours = OURS | COMPILED
-    entrants = BASELINE | ours | ({} if options.no_peers else _installed(PEERS))
+    entrants = BASELINE | BUFFERS | ours | ({} if options.no_peers else _installed(PEERS))
     _print_facts(entrants)
     if options.scale:
         scale.report(1 if options.quick else scale.ROUNDS)

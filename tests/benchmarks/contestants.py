@@ -10,6 +10,7 @@ import numpy as np
 import tinygrad_xent as tx
 
 from .baseline import LEARNING_RATE, Array, Contestant, Problem, by_hand
+from .buffers import with_buffers
 
 
 def logits(relu: Callable[[Any], Any], x: Any, W1: Any, b1: Any, W2: Any, b2: Any, *W3b3: Any):
@@ -174,6 +175,7 @@ def jax(task: Problem) -> Contestant:
 
 Entrants = dict[str, Callable[[Problem], Contestant]]
 BASELINE: Entrants = {"NumPy by hand": by_hand}
+BUFFERS: Entrants = {"... with buffers": with_buffers}
 OURS: Entrants = {
     "ours, @ and +": with_operators,
     "ours, nn.MLP": with_modules,

@@ -32,6 +32,8 @@ def teach(options: argparse.Namespace) -> None:
     if options.all and options.number is not None:
         raise ValueError(f"lesson: either {options.number} or --all, not both")
     if not options.all and options.number is None:
+        if options.out is not None or options.answers:
+            raise ValueError("lesson: --out and --answers need the number of a lesson, or --all")
         return terminal.contents()
     taught = lessons() if options.all else (lesson(options.number),)
     out = options.out or Path("lessons-out")

@@ -143,8 +143,8 @@ def _same(given: Any, wanted: Any, rtol: float) -> bool:
 
 def _numbers(given: Any) -> Array | None:
     """An answer as an array, or None if it is not made of numbers."""
-    if given is None or isinstance(given, str):
-        return None  # NumPy would read None as nan
+    if given is None or isinstance(given, (str, bool, np.bool_)):
+        return None  # NumPy would read None as nan, and True as 1
     try:
         return np.asarray(_plain(given), np.float64)
     except (TypeError, ValueError):
