@@ -91,7 +91,7 @@ def test_a_docstring_names_every_argument_or_who_does(name):
     text = FUNCTIONS[name].__doc__
     for argument in inspect.signature(FUNCTIONS[name]).parameters:
         named = re.search(rf"(?<!\w){argument}(?!\w)", text)
-        assert named or re.search(r"[Aa]rguments\b[^>]* as\s+for\s+`", text), argument
+        assert named or re.search(r"[Aa]rguments\b[^>]*\sas\s+for\s+`", text), argument
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
