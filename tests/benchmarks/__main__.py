@@ -23,7 +23,7 @@ from .contestants import (
     Entrants,
     check_same_work,
 )
-from .timing import interleaved
+from .timing import TURN, interleaved
 
 QUICK = 5
 LIVES = 10
@@ -39,19 +39,19 @@ def main() -> None:
         return
     rounds = QUICK if options.quick else options.rounds
     if options.only != "kernels":
-        _steps_and_ops(entrants, rounds, options.size)
+        _steps_and_ops(entrants, rounds, options.size, options.turn / 1e3)
     if options.only != "steps" and not options.size:
         for line in kernels.report(rounds, options.quick, "torch" in entrants):
             print(line, flush=True)
 
 
-def _steps_and_ops(entrants: Entrants, rounds: int, wanted: str | None) -> None:
+def _steps_and_ops(entrants: Entrants, rounds: int, wanted: str | None, turn: float) -> None:
     print(f"\nOne training step (forward, cross-entropy, backward, SGD), median of {rounds} rounds")
     print("label checks in all but NumPy by hand; in multiples of its time, ours with the target\n")
     print(f"{'':32}{''.join(f'{name:>18}' for name in entrants)}")
     for size in SIZES:
         if wanted in (None, size.name):
-            print(_row(size, entrants, rounds), flush=True)
+            print(_row(size, entrants, rounds, turn), flush=True)
     if wanted:
         return
     print("\nOne op, in µs, at the hidden layer of the smallest network\n")
@@ -99,6 +99,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=200, help="how often each takes its turn")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} rounds: does it run at all?")
     parser.add_argument("--size", choices=[size.name for size in SIZES], help="this one alone")
+    parser.add_argument("--turn", type=float, default=1e3 * TURN, help="ms a turn of a step lasts")
     parser.add_argument("--only", choices=["steps", "kernels"], help="these tables alone")
     parser.add_argument("--scale", action="store_true", help="how time and memory grow, instead")
     parser.add_argument("--no-peers", action="store_true", help="NumPy and ours alone")
@@ -135,7 +136,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _row(size: Size, entrants: Entrants, rounds: int) -> str:
+def _row(size: Size, entrants: Entrants, rounds: int, turn: float) -> str:
     """Microseconds for the first, ratios for the others, verdicts for ours.
 
     Where arrays happen to lie in memory makes several per cent at the small sizes: so each
@@ -150,7 +151,7 @@ def _row(size: Size, entrants: Entrants, rounds: int) -> str:
         contestants = {name: entrant(task) for name, entrant in entrants.items()}
         check_same_work(contestants)
         calls = {name: c.step for name, c in contestants.items()}
-        lives.append(interleaved(calls, -(-rounds // LIVES)))
+        lives.append(interleaved(calls, -(-rounds // LIVES), turn))
     cells = []
     for name in entrants:
         time, ratio = (median(life[name][k] for life in lives) for k in (0, 1))

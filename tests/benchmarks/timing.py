@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from time import perf_counter
 
-TURN = 1e-2  # seconds: caches are warm, as in a training loop; short beside what else runs
+TURN = 2e-3  # seconds: long against the clock, short against whatever else the machine does
 
 
 def seconds(call: Callable[[], object], times: int) -> float:
@@ -20,14 +20,16 @@ def seconds(call: Callable[[], object], times: int) -> float:
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], object]], rounds: int
+    calls: Mapping[str, Callable[[], object]], rounds: int, turn: float = TURN
 ) -> dict[str, tuple[float, float]]:
     """By name, the medians over rounds A B C A B C … of the seconds and of the ratio to the first.
 
     The ratio is taken within a round: what slows the machine down for a while slows both sides.
+    In a short turn caches still hold what the others left; in a long one they are warm, as in a
+    training loop.
     """
     first = next(iter(calls))
-    times = {name: max(1, round(TURN / seconds(call, 3))) for name, call in calls.items()}
+    times = {name: max(1, round(turn / seconds(call, 3))) for name, call in calls.items()}
     turns: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
     gc.disable()
