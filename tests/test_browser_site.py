@@ -15,7 +15,7 @@ from test_browser import browser  # noqa: F401 - a fixture
 ROOT = Path(__file__).parents[1]
 PAGES = [
     "index",
-    "howto/write_an_op",
+    "how-to/write-an-op",
     "reference/losses",
     "reference/ops",
     "comparison",
