@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import data, nn, ops
-from ..draw import LayoutError, Movie, make_dot, play
-from ..files import replacing, save
-from ..tensor import Tensor
-from ..training import LEARNING_RATES, Epoch, History, evaluate, fit
+from .. import data, nn
+from ..draw import Movie
+from ..files import save
+from ..training import LEARNING_RATES, Epoch, evaluate, fit
 from .arguments import at_least_one, folder, positive, seed, sizes
-
-SHADES = " .:-=+*#%@"  # from no ink to full ink
+from .example import drawn, hardest_example, table
+from .run_folder import write_pages, write_pictures
 
 
 def add(commands: Any) -> None:
@@ -86,14 +83,14 @@ def train_and_show(options: argparse.Namespace) -> None:
         on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
     )
     _say_result(evaluate(model, test), classes, say)
-    example = _example(model, test, options.seed)
+    example = hardest_example(model, test, options.seed)
     say(f"\none test example, row {example.row} of the test part:\n")
     if options.data == "digits":
-        say(_drawn(example.x.numpy()[0] * about["input_std"] + about["input_mean"]))
-    say(_table(example, classes))
+        say(drawn(example.x.numpy()[0] * about["input_std"] + about["input_mean"]))
+    say(table(example, classes))
     save(model, out / "model.safetensors", metadata={"classes": classes, **about})
-    written = ["model.safetensors", *_write_pictures(out, model, history, example, say)]
-    written += _write_pages(out, model, example, movie, say)
+    written = ["model.safetensors", *write_pictures(out, model, history, example, say)]
+    written += write_pages(out, model, example, movie, say)
     say("\nwritten to", f"{out}: {', '.join(written)}") if not options.quiet else print(out)
 
 
@@ -125,100 +122,6 @@ def _say_result(result: Any, classes: Sequence[str], say: Any) -> None:
     if times:
         worst = f"{classes[label]} taken for {classes[predicted]}, {times} of {rows} times"
         say(f"worst pair: {worst}")
-
-
-class Example:
-    """One example's forward and backward pass, and q - p computed another way beside it."""
-
-    def __init__(self, model: nn.Module, x: Any, label: int, row: int) -> None:
-        self.model, self.label, self.row = model, label, row
-        model.zero_grad()
-        self.x = Tensor(x[None], name="x")
-        self.z = model(self.x)
-        self.z.name = "z"
-        self.z.retain_grad()
-        self.loss = ops.cross_entropy(self.z, Tensor(np.array([label]), name="y"))
-        self.loss.name = "loss"
-        self.loss.backward()
-        # The long road, in float64: the fused op is not to be compared with itself.
-        counts = np.exp(self.z.numpy()[0].astype(np.float64) - self.z.numpy().max())
-        self.q = counts / counts.sum()
-        self.p = np.eye(len(self.q))[label]
-
-
-def _example(model: nn.Module, test: data.Dataset, seed: int) -> Example:
-    """The test example that the model gets right with the least confidence: a q - p to look at."""
-    losses = ops.cross_entropy(model(Tensor(test.x)), test.y, reduction="none").numpy()
-    right = model(Tensor(test.x)).argmax(axis=1) == test.y
-    row = int(np.where(right, losses, -1.0).argmax())
-    return Example(model, test.x[row], int(test.y[row]), row)
-
-
-def _drawn(pixels: Any) -> str:
-    """An 8 x 8 digit in letters, two for each pixel of 0 (paper) to 1 (ink)."""
-    shades = np.clip(np.asarray(pixels) * len(SHADES), 0, len(SHADES) - 1).astype(int)
-    lines = ["".join(2 * SHADES[s] for s in row).rstrip() for row in shades.reshape(8, 8)]
-    return "\n".join("    " + line for line in lines) + "\n"
-
-
-def _table(example: Example, classes: Sequence[str]) -> str:
-    """The table of q, p, q - p and the gradient that backprop delivered at the logits."""
-    difference = example.q - example.p
-    gradient = example.z.grad[0]
-    width = max(5, *map(len, classes))
-    lines = [f"  {'class':>{width}} {'q':>9} {'p':>3} {'q - p':>10} {'gradient at z':>14}"]
-    for k, name in enumerate(classes):
-        lines += [
-            f"  {name:>{width}} {example.q[k]:>9.6f} {example.p[k]:>3.0f} "
-            f"{difference[k]:>10.6f} {gradient[k]:>14.6f}"
-        ]
-    largest = float(np.abs(difference - gradient).max())
-    lines += ["", f"largest difference between q - p and what backprop delivered: {largest:.1e}"]
-    return "\n".join(lines)
-
-
-def _write_pictures(
-    out: Path, model: nn.Module, history: History, example: Example, say: Any
-) -> list[str]:
-    """History, curves and graph; what a missing program or package prevents is said, not raised."""
-    history.save(out / "history.csv")
-    written = ["history.csv"]
-    try:
-        from ..plots import curves
-
-        figure = curves(*zip(*history, strict=True), classes=len(example.q))
-        with replacing(out / "curves.png") as temporary:
-            figure.savefig(temporary, dpi=150)
-        written.append("curves.png")
-    except ImportError as error:
-        say(f"no curves.png: {error}")
-    try:
-        params = dict(model.named_parameters())
-        graph = make_dot(example.loss, params=params, rankdir="TB", show_saved=True)
-        graph.save(out / "graph.dot")
-        written.append("graph.dot")
-        graph.save(out / "graph.svg")
-        written.append("graph.svg")
-    except ImportError as error:
-        say(f"no graph.svg: {error}")
-    return written
-
-
-def _write_pages(
-    out: Path, model: nn.Module, example: Example, movie: Movie, say: Any
-) -> list[str]:
-    """The player of the example, and the movie if one was taken."""
-    try:
-        names = dict(model.named_parameters())
-        title = f"Backprop of test row {example.row}"
-        play(example.loss, names=names, title=title).save(out / "backprop.html")
-        if not len(movie):
-            return ["backprop.html"]
-        movie.save(out / "movie.html")
-        return ["backprop.html", "movie.html"]
-    except (ImportError, LayoutError, ValueError) as error:
-        say(f"no pages: {error}")
-        return []
 
 
 def _learning_rates() -> str:

@@ -15,7 +15,7 @@ from .. import data, nn
 from ..draw import Player, compare_xent, play
 from ..files import load_model, read_metadata
 from .arguments import numbers, page, seed, target
-from .train import Example
+from .example import Example
 
 
 def add(commands: Any) -> None:

@@ -1,0 +1,63 @@
+"""The example that a run shows: its q, p and q - p beside what backprop delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import data, nn, ops
+from ..tensor import Tensor
+
+SHADES = " .:-=+*#%@"  # from no ink to full ink
+
+
+class Example:
+    """One example's forward and backward pass, and q - p computed another way beside it."""
+
+    def __init__(self, model: nn.Module, x: Any, label: int, row: int) -> None:
+        self.model, self.label, self.row = model, label, row
+        model.zero_grad()
+        self.x = Tensor(x[None], name="x")
+        self.z = model(self.x)
+        self.z.name = "z"
+        self.z.retain_grad()
+        self.loss = ops.cross_entropy(self.z, Tensor(np.array([label]), name="y"))
+        self.loss.name = "loss"
+        self.loss.backward()
+        # The long road, in float64: the fused op is not to be compared with itself.
+        counts = np.exp(self.z.numpy()[0].astype(np.float64) - self.z.numpy().max())
+        self.q = counts / counts.sum()
+        self.p = np.eye(len(self.q))[label]
+
+
+def hardest_example(model: nn.Module, test: data.Dataset, seed: int) -> Example:
+    """The test example that the model gets right with the least confidence: a q - p to look at."""
+    losses = ops.cross_entropy(model(Tensor(test.x)), test.y, reduction="none").numpy()
+    right = model(Tensor(test.x)).argmax(axis=1) == test.y
+    row = int(np.where(right, losses, -1.0).argmax())
+    return Example(model, test.x[row], int(test.y[row]), row)
+
+
+def drawn(pixels: Any) -> str:
+    """An 8 x 8 digit in letters, two for each pixel of 0 (paper) to 1 (ink)."""
+    shades = np.clip(np.asarray(pixels) * len(SHADES), 0, len(SHADES) - 1).astype(int)
+    lines = ["".join(2 * SHADES[s] for s in row).rstrip() for row in shades.reshape(8, 8)]
+    return "\n".join("    " + line for line in lines) + "\n"
+
+
+def table(example: Example, classes: Sequence[str]) -> str:
+    """The table of q, p, q - p and the gradient that backprop delivered at the logits."""
+    difference = example.q - example.p
+    gradient = example.z.grad[0]
+    width = max(5, *map(len, classes))
+    lines = [f"  {'class':>{width}} {'q':>9} {'p':>3} {'q - p':>10} {'gradient at z':>14}"]
+    for k, name in enumerate(classes):
+        lines += [
+            f"  {name:>{width}} {example.q[k]:>9.6f} {example.p[k]:>3.0f} "
+            f"{difference[k]:>10.6f} {gradient[k]:>14.6f}"
+        ]
+    largest = float(np.abs(difference - gradient).max())
+    lines += ["", f"largest difference between q - p and what backprop delivered: {largest:.1e}"]
+    return "\n".join(lines)

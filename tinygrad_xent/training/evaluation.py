@@ -1,0 +1,62 @@
+"""What a model is worth on rows that it is shown."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import ops
+from ..data.checks import whole_number
+from ..nn import Module
+from ..tensor import Tensor
+from ..value import Array, no_grad
+from .rows import checked_rows
+
+
+class Evaluation(NamedTuple):
+    """What `evaluate` found."""
+
+    loss: float  #: mean cross-entropy, in nats
+    accuracy: float  #: the fraction of rows whose largest logit is the label's
+    confusion: Array  #: (K, K) counts; row = label, column = predicted class
+
+    def worst_pair(self) -> tuple[int, int, int]:
+        """The most frequent mistake: (label, predicted class, how often); how often 0 if none."""
+        mistakes = self.confusion - np.diag(np.diag(self.confusion))
+        label, predicted = divmod(int(mistakes.argmax()), len(mistakes))
+        return label, predicted, int(mistakes[label, predicted])
+
+
+def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) -> Evaluation:
+    """Loss, accuracy and confusion counts of a classifier on rows x and labels y, or on a Dataset.
+
+    `model` takes rows and returns logits (N, K); it sees `batch_size` rows at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_xent as tx
+    >>> guess = tx.nn.MLP([2, 4], initialise=tx.nn.initialise.zeros)
+    >>> round(tx.evaluate(guess, np.zeros((8, 2)), np.zeros(8, int)).loss, 4)   # log 4
+    1.3863
+    """
+    batch_size = whole_number("evaluate: batch_size", batch_size, least=1)
+    rows, labels = checked_rows(x if y is None else (x, y), model, "evaluate")
+    return evaluated(model, rows, labels, batch_size)
+
+
+def evaluated(model: Module, x: Array, y: Array, batch_size: int = 4096) -> Evaluation:
+    """The same for rows that have been checked."""
+    loss, predicted = 0.0, []
+    with no_grad():
+        for start in range(0, len(x), batch_size):
+            part = slice(start, start + batch_size)  # a view will do: nobody is handed it
+            logits = model(Tensor.wrap(x[part]))
+            losses = ops.cross_entropy(logits, y[part], reduction="none").numpy()
+            loss += float(losses.sum(dtype=np.float64))  # float32 would lose digits in a long sum
+            predicted.append(logits.argmax(axis=1))
+    found = np.concatenate(predicted)
+    confusion = np.zeros((logits.shape[1],) * 2, dtype=np.int64)
+    np.add.at(confusion, (y, found), 1)
+    return Evaluation(loss / len(x), float((found == y).mean()), confusion)

@@ -1,0 +1,46 @@
+"""What happened in training: a row per epoch."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from ..display import history_html
+from ..files import replacing
+
+
+class Epoch(NamedTuple):
+    """One row of a History; losses in nats, nan where there is no test set."""
+
+    epoch: int  #: 0 is before training
+    train_loss: float  #: the mean over the batches of the epoch, each as it was met
+    train_accuracy: float
+    test_loss: float = math.nan
+    test_accuracy: float = math.nan
+
+
+class History(list[Epoch]):
+    """The epochs of a training run, the one before training first."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the rows as CSV under their names; nothing is lost if writing fails."""
+        with (
+            replacing(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            rows = csv.writer(file)
+            rows.writerow(Epoch._fields)
+            rows.writerows(self)
+
+    def __repr__(self) -> str:
+        if not self:
+            return "History(no epochs)"
+        last = self[-1]
+        test = f", test accuracy {last.test_accuracy:.3f}" if last.test_accuracy >= 0 else ""
+        loss = f"loss {self[0].train_loss:.3f} to {last.train_loss:.3f}"
+        return f"History({last.epoch} epochs, {loss}{test})"
+
+    def _repr_html_(self) -> str:
+        return history_html(self)
