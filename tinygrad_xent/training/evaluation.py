@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..data.checks import whole_number
 from ..nn import Module
 from ..tensor import Tensor
 from ..value import Array, no_grad
-from .rows import checked_rows
+from .rows import Rows, checked_rows
 
 
 class Evaluation(NamedTuple):
@@ -28,10 +29,31 @@ class Evaluation(NamedTuple):
         return label, predicted, int(mistakes[label, predicted])
 
 
-def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) -> Evaluation:
+def evaluate(
+    model: Module,
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int = 4096,
+    scale: Callable[[Any], Any] | None = None,
+) -> Evaluation:
     """Loss, accuracy and confusion counts of a classifier on rows x and labels y, or on a Dataset.
 
-    `model` takes rows and returns logits (N, K); it sees `batch_size` rows at a time.
+    Parameters
+    ----------
+    model
+        Takes rows and returns logits (N, K).
+    x, y
+        Rows (N, ...) of real numbers and class indices (N,); or a `Dataset` alone.
+    batch_size
+        How many rows the model sees at a time.
+    scale
+        Applied to the rows of each batch, such as a `data.Standardiser`: see `fit`.
+
+    Raises
+    ------
+    ValueError, IndexError
+        As `fit` raises them.
 
     Examples
     --------
@@ -42,21 +64,20 @@ def evaluate(model: Module, x: Any, y: Any = None, *, batch_size: int = 4096) ->
     1.3863
     """
     batch_size = whole_number("evaluate: batch_size", batch_size, least=1)
-    rows, labels = checked_rows(x if y is None else (x, y), model, "evaluate")
-    return evaluated(model, rows, labels, batch_size)
+    rows = checked_rows(x if y is None else (x, y), model, "evaluate", scale)
+    return evaluated(model, rows, batch_size)
 
 
-def evaluated(model: Module, x: Array, y: Array, batch_size: int = 4096) -> Evaluation:
+def evaluated(model: Module, rows: Rows, batch_size: int = 4096) -> Evaluation:
     """The same for rows that have been checked."""
     loss, predicted = 0.0, []
     with no_grad():
-        for start in range(0, len(x), batch_size):
-            part = slice(start, start + batch_size)  # a view will do: nobody is handed it
-            logits = model(Tensor.wrap(x[part]))
-            losses = ops.cross_entropy(logits, y[part], reduction="none").numpy()
+        for x, y in rows.in_order(batch_size):
+            logits = model(Tensor.wrap(x))  # a view will do: nobody is handed it
+            losses = ops.cross_entropy(logits, y, reduction="none").numpy()
             loss += float(losses.sum(dtype=np.float64))  # float32 would lose digits in a long sum
             predicted.append(logits.argmax(axis=1))
     found = np.concatenate(predicted)
     confusion = np.zeros((logits.shape[1],) * 2, dtype=np.int64)
-    np.add.at(confusion, (y, found), 1)
-    return Evaluation(loss / len(x), float((found == y).mean()), confusion)
+    np.add.at(confusion, (rows.y, found), 1)
+    return Evaluation(loss / len(rows), float((found == rows.y).mean()), confusion)

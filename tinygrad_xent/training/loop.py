@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..data import Dataset, batches
+from ..data import Dataset
 from ..data.checks import whole_number
 from ..nn import Module
 from ..optim import SGD, Adam, AdamW, Optimizer
@@ -37,6 +37,7 @@ def fit(
     compile: bool = False,
     progress: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
+    scale: Callable[[Any], Any] | None = None,
 ) -> History:
     """Train a classifier by cross-entropy on mini-batches, in place, and return what happened.
 
@@ -62,6 +63,9 @@ def fit(
         Show a progress bar with epoch, loss and accuracy.
     on_epoch
         Called with every `Epoch`, also with epoch 0, which is before training.
+    scale
+        Applied to the rows of each batch, such as a `data.Standardiser`. The rows stay as they are
+        kept, 60,000 images of uint8 in 47 MB, and every batch becomes the dtype of the model.
 
     Raises
     ------
@@ -81,8 +85,8 @@ def fit(
     >>> len(history), history[-1].test_accuracy > 0.9
     (41, True)
     """
-    x, y = checked_rows(data, model, "fit")
-    held_out = None if test is None else checked_rows(test, model, "fit: test")
+    rows = checked_rows(data, model, "fit", scale)
+    held_out = None if test is None else checked_rows(test, model, "fit: test", scale)
     epochs = whole_number("fit: epochs", epochs, least=1)
     batch_size = whole_number("fit: batch_size", batch_size, least=1)
     optimizer = _optimizer(optimizer, model, lr)
@@ -94,17 +98,17 @@ def fit(
             # What overflows here is reported once, by _not_finite.
             with np.errstate(all="ignore"):
                 if epoch == 0:
-                    loss, accuracy, _ = evaluated(model, x, y)
+                    loss, accuracy, _ = evaluated(model, rows)
                     if not math.isfinite(loss):
                         raise FloatingPointError(
                             f"fit: the loss is {loss} before training: are the weights finite?"
                         )
                 else:
-                    batched = batches(x, y, batch_size, rng)
+                    batched = rows.shuffled(batch_size, rng)
                     loss, accuracy = _train_one_epoch(step, optimizer, batched, epoch)
                 row = Epoch(epoch, loss, accuracy)
                 if held_out is not None:
-                    result = evaluated(model, *held_out)
+                    result = evaluated(model, held_out)
                     row = row._replace(test_loss=result.loss, test_accuracy=result.accuracy)
             history.append(row)
             show(row)
