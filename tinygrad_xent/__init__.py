@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
     from .files import ModelError, load, load_model, read_metadata, save
-    from .training import History, evaluate, fit
+    from .training import History, evaluate, fit, predict
 
 __all__ = [
     "AnomalyError",
@@ -60,6 +60,7 @@ __all__ = [
     "optim",
     "play",
     "plot_dot_graph",
+    "predict",
     "read_metadata",
     "record",
     "save",
@@ -87,7 +88,7 @@ _LATER = {
     "information": [],
     "lessons": [],
     "likelihood": [],
-    "training": ["History", "evaluate", "fit"],
+    "training": ["History", "evaluate", "fit", "predict"],
 }
 
 
