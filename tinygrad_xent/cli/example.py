@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, ops
+from ..display import plain
 from ..tensor import Tensor
+from ..training.report import columns
 
 SHADES = " .:-=+*#%@"  # from no ink to full ink
 
@@ -51,11 +53,13 @@ def table(example: Example, classes: Sequence[str]) -> str:
     """The table of q, p, q - p and the gradient that backprop delivered at the logits."""
     difference = example.q - example.p
     gradient = example.z.grad[0]
-    width = max(5, *map(len, classes))
+    names = [plain(name, 40) for name in classes]
+    width = max(5, *map(columns, names))
     lines = [f"  {'class':>{width}} {'q':>9} {'p':>3} {'q - p':>10} {'gradient at z':>14}"]
-    for k, name in enumerate(classes):
+    for k, name in enumerate(names):
+        blanks = " " * (width - columns(name))
         lines += [
-            f"  {name:>{width}} {example.q[k]:>9.6f} {example.p[k]:>3.0f} "
+            f"  {blanks}{name} {example.q[k]:>9.6f} {example.p[k]:>3.0f} "
             f"{difference[k]:>10.6f} {gradient[k]:>14.6f}"
         ]
     largest = float(np.abs(difference - gradient).max())
