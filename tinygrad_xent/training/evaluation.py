@@ -10,6 +10,7 @@ import numpy as np
 from .. import ops
 from ..data.checks import whole_number
 from ..nn import Module
+from ..nn.modes import in_mode
 from ..tensor import Tensor
 from ..value import Array, no_grad
 from .rows import Rows, checked_rows
@@ -42,7 +43,7 @@ def evaluate(
     Parameters
     ----------
     model
-        Takes rows and returns logits (N, K).
+        Takes rows and returns logits (N, K). Meanwhile it is in ``eval()``, whatever it was in.
     x, y
         Rows (N, ...) of real numbers and class indices (N,); or a `Dataset` alone.
     batch_size
@@ -71,7 +72,7 @@ def evaluate(
 def evaluated(model: Module, rows: Rows, batch_size: int = 4096) -> Evaluation:
     """The same for rows that have been checked."""
     loss, predicted = 0.0, []
-    with no_grad():
+    with no_grad(), in_mode(model, False):
         for x, y in rows.in_order(batch_size):
             logits = model(Tensor.wrap(x))  # a view will do: nobody is handed it
             losses = ops.cross_entropy(logits, y, reduction="none").numpy()
