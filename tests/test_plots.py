@@ -59,19 +59,19 @@ def test_arrays_will_do_and_a_test_may_have_gaps():
     np.testing.assert_array_equal(lines(left)["test"], gaps)
 
 
-def test_curves_with_validation_learning_rate_and_the_epoch_that_was_kept():
-    history = [
-        tx.training.Epoch(*row)._asdict().values()
-        for row in zip(EPOCH, LOSS, ACCURACY, TEST_LOSS, TEST_ACCURACY, strict=True)
-    ]
-    columns = [
-        *list(zip(*history, strict=True))[:5],
-        [1.3, 0.8, 0.9],
-        [0.1, 0.5, 0.7],
-        [0.1, 0.1, 0.05],
-    ]
+def test_curves_with_validation_learning_rate_and_the_best_epoch():
+    history = tx.History(
+        tx.training.Epoch(*row, *more)
+        for row, more in zip(
+            zip(EPOCH, LOSS, ACCURACY, TEST_LOSS, TEST_ACCURACY, strict=True),
+            [(1.3, 0.1, 0.1), (0.8, 0.5, 0.1), (0.9, 0.7, 0.05)],
+            strict=True,
+        )
+    )
+    assert history.best.epoch == 1
+    columns = list(zip(*history, strict=True))
     left, right, rate = plots.curves(*columns, best=1).axes
-    kept = {"kept: epoch 1": [0, 1]}
+    kept = {"best epoch: 1": [0, 1]}
     assert lines(left) == {
         "training": LOSS,
         "validation": [1.3, 0.8, 0.9],

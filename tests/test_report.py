@@ -174,6 +174,15 @@ def test_predict_takes_a_dataset_and_leaves_the_model_alone():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_predict_drops_nothing_and_leaves_the_mode_as_it_was():
+    model = tx.nn.MLP([2, 50, 3], rng=0, dropout=0.5)
+    x = np.ones((20, 2))
+    q = tx.predict(model, x)
+    np.testing.assert_array_equal(q, tx.predict(model, x))
+    assert len(np.unique(q, axis=0)) == 1
+    assert model.training
+
+
 @pytest.mark.parametrize(
     ("x", "says"),
     [

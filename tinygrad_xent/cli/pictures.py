@@ -49,6 +49,7 @@ def of_history(history: History, classes: int) -> Iterator[Picture]:
     from .. import plots
 
     first, last = history[0], history[-1]
+    best = history.best.epoch if history.best else None
     told = f"Over {last.epoch} epoch{'s' * (last.epoch != 1)} the training loss goes from "
     told += f"{first.train_loss:.3f} to {last.train_loss:.3f}"
     if not math.isnan(last.test_loss):
@@ -57,7 +58,7 @@ def of_history(history: History, classes: int) -> Iterator[Picture]:
         "curves.png",
         "Loss and accuracy over the epochs.",
         f"{told}.",
-        lambda: plots.curves(*zip(*history, strict=True), classes=classes),
+        lambda: plots.curves(*zip(*history, strict=True), classes=classes, best=best),
     )
 
 

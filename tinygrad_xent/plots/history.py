@@ -35,7 +35,7 @@ def curves(
     classes
         K; also draws what a uniform guess costs, ln K.
     best
-        The epoch whose weights were kept, for a vertical line; or None.
+        The epoch of the least validation loss, for a vertical line; or None.
 
     Examples
     --------
@@ -60,12 +60,13 @@ def curves(
         left.axhline(math.log(classes), color=GREY, linestyle=":", label=uniform)
     if best is not None:
         for axes in figure.axes:
-            axes.axvline(best, color=GREY, linewidth=1, label=f"kept: epoch {best}")
+            axes.axvline(best, color=GREY, linewidth=1, label=f"best epoch: {best}")
     left.set_ylim(bottom=0)
     left.legend(edgecolor="none")
     right.legend(edgecolor="none", loc="lower right")
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 0.5
     return figure
 
 

@@ -20,6 +20,9 @@ def curves(
     train_accuracy: Sequence[float],
     test_loss: Sequence[float] = (),
     test_accuracy: Sequence[float] = (),
+    validation_loss: Sequence[float] = (),
+    validation_accuracy: Sequence[float] = (),
+    learning_rate: Sequence[float] = (),
     *,
     classes: int | None = None,
 ) -> Any:
@@ -29,8 +32,11 @@ def curves(
     ----------
     epoch
         Where the points stand, from left to right.
-    train_loss, train_accuracy, test_loss, test_accuracy
-        One number per epoch, losses in nats. A test line is drawn if one of its numbers is not nan.
+    train_loss, train_accuracy, test_loss, test_accuracy, validation_loss, validation_accuracy
+        One number per epoch, losses in nats. A test or validation line is drawn if one of its
+        numbers is not nan.
+    learning_rate
+        Not drawn.
     classes
         K; also draws what a uniform guess costs, ln K.
 
@@ -45,11 +51,13 @@ def curves(
     """
     figure = new_figure(width=9.0, height=3.6)
     left, right = figure.subplots(1, 2)
-    for axes, train, test, what in (
-        (left, train_loss, test_loss, "loss (nats)"),
-        (right, train_accuracy, test_accuracy, "accuracy"),
+    for axes, train, validation, test, what in (
+        (left, train_loss, validation_loss, test_loss, "loss (nats)"),
+        (right, train_accuracy, validation_accuracy, test_accuracy, "accuracy"),
     ):
         axes.plot(epoch, train, color=BLUE, label="training")
+        if not all(map(math.isnan, validation)):
+            axes.plot(epoch, validation, color=GREY, linestyle="-.", label="validation")
         if not all(map(math.isnan, test)):
             axes.plot(epoch, test, color=ORANGE, linestyle="--", label="test")
         axes.set(xlabel="epoch", ylabel=what)

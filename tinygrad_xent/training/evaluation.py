@@ -13,6 +13,7 @@ from ..calibration import _binned
 from ..data import Dataset
 from ..data.checks import whole_number
 from ..nn import Module
+from ..nn.modes import in_mode
 from ..tensor import Tensor
 from ..value import no_grad
 from .report import Evaluation
@@ -35,7 +36,7 @@ def evaluate(
     Parameters
     ----------
     model
-        Takes rows and returns logits (N, K).
+        Takes rows and returns logits (N, K). Meanwhile it is in ``eval()``, whatever it was in.
     x, y
         Rows (N, ...) of real numbers and class indices (N,); or a `Dataset` alone.
     batch_size
@@ -71,7 +72,7 @@ def evaluated(
 ) -> Evaluation:
     """The same for rows that have been checked; reliability only if asked for: it takes time."""
     loss, predicted, sure = 0.0, [], []
-    with no_grad():
+    with no_grad(), in_mode(model, False):
         for x, y in rows.in_order(batch_size):
             logits = model(Tensor.wrap(x))  # a view will do: nobody is handed it
             losses = ops.cross_entropy(logits, y, reduction="none").numpy()

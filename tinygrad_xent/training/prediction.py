@@ -11,6 +11,7 @@ from .. import ops
 from ..data import Dataset
 from ..data.checks import whole_number
 from ..nn import Module
+from ..nn.modes import in_mode
 from ..tensor import Tensor
 from ..value import Array, no_grad
 from .rows import checked_rows
@@ -25,7 +26,8 @@ def predict(
 ) -> Array:
     """The probability of each class in each row: q = softmax(z), float64 (N, K).
 
-    No graph is recorded. ``predict(...).argmax(axis=1)`` is the likeliest class of each row.
+    No graph is recorded, and dropout drops nothing. ``predict(...).argmax(axis=1)`` is the
+    likeliest class of each row.
 
     Parameters
     ----------
@@ -63,7 +65,8 @@ def predict(
     labels = np.zeros(len(array), np.int64)  # as good as any: nobody looks at them
     rows = checked_rows((array, labels), model, "predict", scale)
     parts = []
-    with no_grad(), np.errstate(all="ignore"):  # what overflows is told in the next lines
+    # What overflows is told below.
+    with no_grad(), in_mode(model, False), np.errstate(all="ignore"):
         for batch, _ in rows.in_order(batch_size):
             z = model(Tensor.wrap(batch)).numpy().astype(np.float64)
             parts.append(ops.softmax(z, axis=1))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..data import Dataset, batches
 from ..nn import Module
+from ..nn.modes import in_mode
 from ..tensor import Tensor
 from ..value import Array, get_default_dtype, no_grad
 
@@ -27,6 +28,7 @@ class Rows:
     def __init__(self, x: Array, y: Array, dtype: Any, scale: Scale | None = None) -> None:
         self.x, self.y, self.dtype, self.scale = x, y, dtype, scale
         self.which: NDArray[np.intp] | None = None  # all of them
+        self.classes = 0  # how many logits the model gives; 0: nobody has asked
 
     def __len__(self) -> int:
         return len(self.y)
@@ -35,6 +37,7 @@ class Rows:
         """The rows of these numbers, without a copy of them."""
         part = Rows(self.x, self.y[which], self.dtype, self.scale)
         part.which = which if self.which is None else self.which[which]
+        part.classes = self.classes
         return part
 
     def ready(self, batch: Array) -> Array:
@@ -83,8 +86,27 @@ def checked_rows(data: Any, model: Module, where: str, scale: Scale | None = Non
     dtype = next((p.dtype for p in model.parameters()), get_default_dtype())
     rows = Rows(x, y, dtype, scale)
     _check_numbers(rows, where)
-    _check_labels(y, model, next(rows.in_order(1))[0], where)
+    rows.classes = _checked_labels(y, model, next(rows.in_order(1))[0], where)
     return rows
+
+
+def split_off(rows: Rows, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """(the rest, a fraction of each class), each in the order of the rows.
+
+    Of a class of n rows at least 1 goes and at least 1 stays; a single row stays.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"fit: validation is {fraction!r}; wanted a share between 0 and 1, or rows"
+        )
+    out = np.zeros(len(rows), dtype=bool)
+    for label in np.unique(rows.y):
+        members = np.flatnonzero(rows.y == label)
+        share = min(max(round(len(members) * fraction), 1), len(members) - 1)
+        out[rng.permutation(members)[:share]] = True
+    if not out.any():
+        raise ValueError("fit: validation: every class has a single row, which is needed to train")
+    return rows.part(np.flatnonzero(~out)), rows.part(np.flatnonzero(out))
 
 
 def _check_numbers(rows: Rows, where: str) -> None:
@@ -119,9 +141,9 @@ def _refuse(kept: Array, ready: Array, start: int, rows: Rows, where: str) -> No
     )
 
 
-def _check_labels(y: Array, model: Module, row: Array, where: str) -> None:
+def _checked_labels(y: Array, model: Module, row: Array, where: str) -> int:
     """Ask the model how many classes it knows, with one row, and compare."""
-    with no_grad(), np.errstate(all="ignore"):
+    with no_grad(), in_mode(model, False), np.errstate(all="ignore"):
         logits = model(Tensor(row))
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1:
         got = getattr(logits, "shape", type(logits).__name__)
@@ -133,3 +155,4 @@ def _check_labels(y: Array, model: Module, row: Array, where: str) -> None:
             f"{where}: the label of row {wrong[0]} is {y[wrong[0]]}; wanted 0 to {classes - 1}, "
             f"as the model gives {classes} logits"
         )
+    return int(classes)
