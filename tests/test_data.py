@@ -147,9 +147,10 @@ def test_room_loads_from_a_zip_and_imports_numpy_alone(tmp_path):
     # A wheel is a zip; and with an empty package around it, no other room can be imported.
     with zipfile.ZipFile(tmp_path / "package.zip", "w") as package:
         package.writestr("tinygrad_xent/__init__.py", "")
-        for path in FOLDER.iterdir():
+        for path in Path(str(FOLDER)).rglob("*.*"):
             if path.name.endswith((".py", ".npz")):
-                package.writestr(f"tinygrad_xent/data/{path.name}", path.read_bytes())
+                name = path.relative_to(str(FOLDER)).as_posix()
+                package.writestr(f"tinygrad_xent/data/{name}", path.read_bytes())
     program = (
         "import sys\n"
         "import numpy.random\n"  # NumPy imports it late, and Cython with it
