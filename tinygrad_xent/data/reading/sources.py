@@ -32,7 +32,7 @@ class DataError(ValueError):
 # Packed data may unpack to so many bytes whatever their size (text to fewer, as it takes longer to
 # read), and beyond that to this many times their size: pictures and tables pack 3 to 50 times, what
 # packs better was made to fill a memory.
-NUMBERS, TEXT, TIMES = 2**28, 2**26, 200
+NUMBERS, TEXT, TIMES = 2**28, 2**25, 200
 
 
 def unpacked_limit(packed: int, always: int = NUMBERS) -> int:
