@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .anomaly import AnomalyError, detect_anomaly
     from .check import check_gradients
     from .compiler import TraceError, compile
+    from .data import DataError
     from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
     from .files import ModelError, load, load_model, read_metadata, save
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnomalyError",
+    "DataError",
     "History",
     "ModelError",
     "Op",
@@ -80,7 +82,7 @@ _LATER = {
     "calibration": [],
     "check": ["check_gradients"],
     "compiler": ["TraceError", "compile"],
-    "data": [],
+    "data": ["DataError"],
     "derivatives": ["hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"],
     "draw": ["compare_xent", "draw_dot", "explain", "make_dot", "play", "plot_dot_graph", "record"],
     "exercise": [],
