@@ -106,6 +106,7 @@ def _split_and_scaled(name: str, seed: int) -> tuple[data.Dataset, data.Dataset,
     train, test = data.load(name).split(test=0.2, seed=seed)
     scale = data.Standardiser.fit(train.x)
     about = {"input_mean": scale.mean.tolist(), "input_std": scale.std.tolist(), "data": name}
+    about |= {"features": train.features, "label": train.label, "seed": seed}
     scaled = [replace(part, x=scale(part.x), posterior=None) for part in (train, test)]
     return scaled[0], scaled[1], about
 
