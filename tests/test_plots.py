@@ -213,7 +213,12 @@ LONG = "a name that goes on and on, until nobody remembers how it began, and the
     ("k", "name"),
     [
         *((1, "{}"), (2, "{}"), (10, "{}"), (40, "{}"), (100, "{}")),
-        *((1, "_class ${}$ of \\many"), (2, LONG + " {}"), (21, LONG + " {}"), (40, LONG + " {}")),
+        *(
+            (1, "_class $\\no{}$ of \\many"),
+            (2, LONG + " {}"),
+            (21, LONG + " {}"),
+            (40, LONG + " {}"),
+        ),
         *((1, "w" * 200), (10, "w" * 200), (100, "W" * 200)),
     ],
 )
@@ -224,7 +229,7 @@ def test_names_are_never_clipped_however_many_and_long(k, name):
     assert len(shown) == len(names_along(figure.axes[0].xaxis)) <= 50
     assert len(shown) == k or k > 40
     if "$" in name:
-        assert shown[0] == "_class $0$ of \\many"
+        assert shown[0] == "_class $\\no0$ of \\many"
 
 
 @pytest.mark.parametrize(
@@ -281,6 +286,16 @@ def test_decision():
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["left", "right"]
 
 
+def test_decision_has_up_above():
+    x = X[:, ::-1]
+    axes = plots.decision(lambda grid: halves(grid[:, ::-1]), x, Y).axes[0]
+    (image,) = axes.images
+    shown = image.get_array() if image.origin == "lower" else image.get_array()[::-1]
+    orange = np.array(to_rgb("#E69F00"))  # class 1, where x1 is large
+    assert abs(shown[-1, 50] - orange).sum() < abs(shown[0, 50] - orange).sum()
+    assert axes.get_ylim()[0] < axes.get_ylim()[1]
+
+
 def test_decision_of_a_module_on_scaled_rows():
     x = np.array([[100.0, 1.0], [300.0, 2.0], [200.0, 3.0]])
     scale = tx.data.Standardiser.fit(x)
@@ -306,7 +321,13 @@ def test_decision_is_told_apart_without_colours():
 
 @pytest.mark.parametrize(
     ("k", "name"),
-    [(1, "_${}$"), (2, LONG + " {}"), (10, LONG + " {}"), (30, LONG + " {}"), (60, LONG + " {}")],
+    [
+        (1, "_$\\no{}$"),
+        (2, LONG + " {}"),
+        (10, LONG + " {}"),
+        (30, LONG + " {}"),
+        (60, LONG + " {}"),
+    ],
 )
 def test_the_legend_of_decision_is_never_clipped(k, name):
     def model(x):

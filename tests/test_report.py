@@ -89,6 +89,10 @@ def test_the_table_in_a_terminal():
     )
 
 
+def test_columns_of_a_terminal():
+    assert [columns(text) for text in ("abc", "空の箱", "e\u0301a", "ﾊﾝ", "")] == [3, 6, 2, 2, 0]
+
+
 def test_without_names_or_mistakes():
     report = Evaluation(0.0, 1.0, np.diag([3, 4]))
     assert str(report).splitlines()[3].split() == ["0", "1.000", "1.000", "1.000", "3"]

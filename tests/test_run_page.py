@@ -146,6 +146,14 @@ def test_the_other_files_hold_no_markup_of_names_either(hostile):
     assert not set("\u202e\x1b\x00\r") & set(report)
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_class_in_the_title_of_a_player_is_text(hostile, name):
+    _, run, _ = hostile
+    html = tx.play(run.example.loss, title=f"row 0: {name}").html
+    assert html.count("<script") == 2  # its data and its code
+    assert "<img src=x" not in html.split("<script")[0]
+
+
 def test_the_terminal_gets_no_control_characters(hostile):
     _, run, _ = hostile
     text = table(run.example, HOSTILE)
