@@ -250,13 +250,54 @@ def test_names_of_classes_are_kept_in_the_file_and_shown_as_text(tmp_path, capsy
     assert json.loads(json.dumps(classes)) == tx.read_metadata(path)["classes"]
 
 
+@pytest.mark.parametrize("split", [[], ["--split", "tail"], ["--test-fraction", "0.4"]])
+def test_of_a_file_the_model_was_trained_on_the_test_part_is_taken(split, tmp_path, capsys):
+    wine = tx.data.load("wine")
+    order = np.random.default_rng(0).permutation(len(wine))
+    rows = [[*map(str, wine.x[i].tolist()), wine.classes[wine.y[i]]] for i in order]
+    source = write(tmp_path / "my wine.csv", [*wine.features, "grower"], rows)
+    out, words = tmp_path / "run", ["--data", source, "--label", "grower"]
+    train = ["train", *words, "--epochs", "2", "--quiet", "--out", str(out), *split]
+    assert main(train) == 0
+    capsys.readouterr()
+    model = ["--model", out / "model.safetensors"]
+    code, text, _ = run(capsys, "evaluate", *model, "--data", source)  # the label it knows
+    assert code == 0
+    report = (out / "report.txt").read_text(encoding="utf-8")
+    n = int(report.split()[0])
+    assert text == f"the {n} rows of the test part of {source}\n\n{report}"
+    # With other rows in it, it is not the file that was split.
+    write(tmp_path / "my wine.csv", [*wine.features, "grower"], rows[:-1])
+    code, text, _ = run(capsys, "evaluate", *model, "--data", source)
+    assert text.startswith(f"{len(rows) - 1} rows of {source}\nthe model was trained on data of")
+    code, text, _ = run(capsys, "predict", *model, "--data", source, "--out", tmp_path / "p.csv")
+    assert text.startswith(f"{len(rows) - 1} rows of {source}\n")
+    assert len(table(tmp_path / "p.csv")) == len(rows)
+    assert refused(capsys, "evaluate", *model)  # its data do not come with it
+
+
+def test_other_names_of_columns_and_ways_of_writing(penguins, tmp_path, capsys):
+    model, test = penguins
+    rows = [";".join(["x", *(str(v).replace(".", ",") for v in x)]) for x in test.x[:3].tolist()]
+    source = tmp_path / "new.txt"
+    source.write_text("\n".join(["id;a;b;c;d", *rows]), encoding="cp1252")
+    words = ["predict", "--model", model, "--data", source, "--out", tmp_path / "p.csv"]
+    more = ["--columns", "a,b,c,d", "--decimal", ",", "--delimiter", ";", "--encoding", "cp1252"]
+    assert run(capsys, *words, *more)[0] == 0
+    q = by_hand(model, test.x[:3].astype(np.float64))
+    lines = table(tmp_path / "p.csv")[1:]
+    np.testing.assert_allclose(np.array([line[2:] for line in lines], float), q, atol=2e-6)
+    assert "3 --columns; wanted 4" in refused(capsys, *words, "--columns", "a,b,c")
+    assert "--ignore is not needed" in refused(capsys, *words, *more, "--ignore", "id")
+
+
 def test_images_of_bytes(tmp_path, capsys):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (6, 2, 3)).astype(np.uint8)
     np.savez(tmp_path / "images.npz", X=x, y=np.array([0, 1, 0, 1, 1, 1]))
     rows = tx.data.read(tmp_path / "images.npz")
     scale = tx.data.Standardiser.fit(rows.x)
-    about = {"classes": rows.classes, "features": rows.features, "data": "images"}
+    about = {"classes": rows.classes, "features": rows.features, "data": "images.npz"}
     about |= {"input_mean": scale.mean.tolist(), "input_std": scale.std.tolist()}
     path, out = tmp_path / "model.safetensors", tmp_path / "out.csv"
     model = tx.nn.MLP([6, 4, 2], rng=0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..draw import LayoutError, engines
 from ..files import ModelError
-from . import evaluate, lesson, predict, source, train, watch
+from . import data, evaluate, lesson, predict, source, train, watch
 from .arguments import Parser, with_values
 
 # What can go wrong without being a mistake of ours: said in one line.
@@ -47,7 +47,7 @@ def parser_of_all() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-xent {__version__}")
     commands = parser.add_subparsers(metavar="command", parser_class=Parser)
-    for command in (train, evaluate, predict, watch, lesson, source):
+    for command in (train, evaluate, predict, data, watch, lesson, source):
         command.add(commands)
     about = commands.add_parser(
         "engines",

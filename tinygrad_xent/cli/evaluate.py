@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         description="Print loss, accuracy, calibration error, and precision, recall and F1 of each "
         "class. With --out, write the report, the confusion matrix and the reliability diagram.",
     )
-    add_options(command.add_argument)
+    add_options(command)
     command.add_argument("--out", type=folder, metavar="DIR", help="where to; default nowhere")
     command.set_defaults(run=evaluate_and_say)
 

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
         "it comes from a table), the class that is most likely, and the probability of each class. "
         "The columns of a table are found by their names; without names, by position.",
     )
-    add_options(command.add_argument)
+    add_options(command)
     command.add_argument(
         "--out", type=Path, default=Path("predictions.csv"), metavar="FILE", help="%(default)s"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import data, nn
+from ..data.reading.places import PLACES
+from ..data.reading.reader import kind_of
 from ..display import plain
 from ..files import ModelError, load_model, read_metadata
 from ..training import predict
+from .data import add_reading, reading
 
 
 class Trained(NamedTuple):
@@ -27,30 +29,23 @@ class Trained(NamedTuple):
     about: Mapping[str, Any]
 
 
-def add_options(option: Any) -> None:
+def add_options(parser: Any) -> None:
     """The options of commands that use a model."""
-    option(
+    parser.add_argument(
         "--model",
         type=Path,
         required=True,
         metavar="FILE",
         help="a model.safetensors that train wrote",
     )
-    option(
+    group = parser.add_argument_group("data")
+    group.add_argument(
         "--data",
-        metavar="NAME|PATH",
-        help=f"{', '.join(data.names())}, or a file; default what the model was trained on. Of "
-        "that, the test part is taken",
+        metavar="DATA",
+        help="a name or a file, as for train; default the set that the model was trained on, of "
+        "which the test part is taken",
     )
-    option("--label", type=column, metavar="COLUMN", help="the column of labels: name or number")
-    option("--drop-missing", action="store_true", help="leave out rows with missing cells")
-
-
-def column(text: str) -> str | int:
-    """A column by its number, from 0 or, if negative, from the end; or else by its name."""
-    if not text:
-        raise argparse.ArgumentTypeError("'' is not the name or number of a column")
-    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
+    add_reading(group)
 
 
 def trained(path: Path) -> Trained:
@@ -109,19 +104,27 @@ def named(options: argparse.Namespace, known: Trained) -> str:
     return name
 
 
-def bundled(name: str, known: Trained) -> tuple[data.Dataset, str]:
-    """A set that comes with the package, and in words which rows: the test part of its own."""
+def bundled(name: str, known: Trained) -> data.Dataset:
+    """A set that comes with the package, if the model takes its rows and knows its classes."""
     rows = data.load(name)
     if len(rows.features) != len(known.features) or rows.classes != known.classes:
         raise ValueError(
             f"{name}: {len(rows.features)} columns and the classes {_listed(rows.classes)}; the "
             f"model wants {len(known.features)} columns and has {_listed(known.classes)}"
         )
-    seed = known.about.get("seed")
-    if known.about.get("data") != name or type(seed) is not int or seed < 0:
-        return rows, f"all {len(rows)} rows of {name}"
-    test = rows.split(test=0.2, seed=seed)[1]
-    return test, f"the {len(test)} rows of the test part of {name}"
+    return rows
+
+
+def test_part(rows: data.Dataset, name: str, known: Trained) -> data.Dataset | None:
+    """The rows that the model was not trained on, if these are the rows that were split for it."""
+    split = known.about.get("split")
+    if Path(name).name != known.about.get("data") or not isinstance(split, dict):
+        return rows.test
+    try:
+        train, test = rows.split(split["test"], split["seed"], tail=split["tail"])
+    except (KeyError, TypeError, ValueError):
+        return rows.test
+    return test if [len(train), len(test)] == split.get("rows") else rows.test
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -133,29 +136,48 @@ def labelled(options: argparse.Namespace, known: Trained) -> tuple[data.Dataset,
     """Rows with labels, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        return bundled(name, known)
-    label = options.label if options.label is not None else known.about.get("label")
-    more: dict[str, Any] = {"label": label} if isinstance(label, (str, int)) else {}
-    if options.drop_missing:
-        more["drop_missing"] = True
-    rows = data.read(name, columns=known.features, classes=known.classes, **more)
-    if rows.test is not None:
-        return rows.test, f"the {len(rows.test)} rows of the test part of {plain(name, 200)}"
-    said = f"{len(rows)} rows, {plain(rows.source, 300)}"
-    if known.about.get("data") in (name, rows.name):
+        rows = bundled(name, known)
+    else:
+        told = reading(options)
+        told["label"] = known.about.get("label") if told["label"] is None else told["label"]
+        told["columns"] = told["columns"] or _columns(name, known)
+        rows = data.read(name, classes=known.classes, **told)
+    test = test_part(rows, name, known)
+    if test is not None:
+        return test, f"the {len(test)} rows of the test part of {plain(name, 200)}"
+    said = f"{len(rows)} rows of {plain(name, 200)}"
+    if " left out" in rows.source:
+        said += f": {plain(rows.source, 300)}"
+    if Path(name).name == known.about.get("data"):
         said += "\nthe model was trained on data of this name: some of these rows it may know"
     return rows, said
+
+
+def _columns(name: str, known: Trained) -> tuple[str, ...] | None:
+    """Which columns of a table to ask for; of arrays, whose columns have no names, all."""
+    unnamed = known.features == tuple(f"x{j}" for j in range(len(known.features)))
+    if unnamed or name in PLACES or kind_of(name) != "table":
+        return None
+    return known.features
 
 
 def unlabelled(options: argparse.Namespace, known: Trained) -> tuple[Any, Any, str]:
     """Rows, where each stands, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        rows, said = bundled(name, known)
-        return rows.x, np.arange(len(rows)), said
-    found = data.read_rows(
-        name, known.features, label=options.label, drop_missing=options.drop_missing
-    )
+        rows = bundled(name, known)
+        test = test_part(rows, name, known)
+        said = f"the {len(test)} rows of the test part of" if test else f"all {len(rows)} rows of"
+        rows = test or rows
+        return rows.x, np.arange(len(rows)), f"{said} {name}"
+    told = reading(options)
+    columns = told.pop("columns") or known.features
+    if told.pop("ignore"):
+        raise ValueError("predict: --ignore is not needed: the columns of the model are picked out")
+    if len(columns) != len(known.features):
+        wanted = len(known.features)
+        raise ValueError(f"predict: {len(columns)} --columns; wanted {wanted}, as the model takes")
+    found = data.read_rows(name, columns, **told)
     said = f"{len(found)} rows of {plain(name, 200)}"
     if found.dropped:
         said += f"; {found.dropped} left out, with missing cells"

@@ -119,7 +119,7 @@ def read(
     limit = None if limit is None else whole_number("limit", limit, least=1)
     classes = None if classes is None else _checked_classes(classes)
     file, name, known = _located(path)
-    kind = _kind(file)
+    kind = kind_of(file)
     if kind == "table":
         layout = {"header": header, "delimiter": delimiter, "decimal": decimal}
         layout["encoding"] = encoding
@@ -209,7 +209,7 @@ def read_rows(
     limit = None if limit is None else whole_number("limit", limit, least=1)
     features = tuple(features)
     file, _, _ = _located(path)
-    kind = _kind(file)
+    kind = kind_of(file)
     if kind != "table":
         found = of_arrays(file, kind, limit, rows_only=True)
         part = found.test or found.train
@@ -236,10 +236,11 @@ def _located(path: PathLike) -> tuple[Path, str, tuple[str, ...] | None]:
     return file, stem(file), None
 
 
-def _kind(file: Path) -> str:
+def kind_of(path: PathLike) -> str:
     """What a file is: "idx", "npz" or "table"."""
     from .idx import is_name
 
+    file = existing(path)
     if file.is_dir() or is_name(file):
         return "idx"
     with file.open("rb") as raw:
