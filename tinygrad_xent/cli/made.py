@@ -11,11 +11,16 @@ from importlib import metadata
 import numpy as np
 
 from .. import __version__, data, nn
+from ..training import History
 from .arguments import with_values
 
 
 def how_made(
-    options: argparse.Namespace, model: nn.Module, train: data.Dataset, test: data.Dataset
+    options: argparse.Namespace,
+    model: nn.Module,
+    train: data.Dataset,
+    test: data.Dataset,
+    history: History,
 ) -> dict[str, str]:
     """Command, data, sizes, seed and versions, as names and texts; nothing of the time of day.
 
@@ -33,6 +38,7 @@ def how_made(
         f"{sum(p.size for p in model.parameters())} parameters",
         "training": f"{options.epochs} epochs, batches of {options.batch_size}, "
         f"{options.optimizer}",
+        "ended": history.stopped,
         "seed": str(options.seed),
         "versions": versions(),
     }

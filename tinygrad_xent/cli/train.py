@@ -11,13 +11,14 @@ from typing import Any
 from .. import data, nn
 from ..draw import Movie
 from ..files import save
-from ..training import LEARNING_RATES, Epoch, Evaluation, evaluate, fit
-from .arguments import at_least_one, folder, positive, seed, sizes
+from ..training import Epoch, Evaluation, evaluate, fit
+from .arguments import folder, seed, sizes
 from .data import add_options as add_data_options
 from .data import name_of, parts
 from .example import drawn, hardest_example, table
 from .made import how_made
 from .run_folder import Run, write_folder
+from .training_options import add_training_options, fit_options
 
 
 def add(commands: Any) -> None:
@@ -36,27 +37,19 @@ def add(commands: Any) -> None:
         metavar="N,N",
         help='default 32; "" for none',
     )
-    option("--epochs", type=at_least_one, default=40, metavar="N", help="default %(default)s")
-    option("--lr", type=positive, metavar="X", help=f"default {_learning_rates()}")
-    option(
-        "--batch-size",
-        type=at_least_one,
-        default=32,
-        metavar="N",
-        help="default %(default)s",
-    )
-    option("--optimizer", choices=("adam", "sgd"), default="adam", help="default %(default)s")
     option("--seed", type=seed, default=0, metavar="N", help="default %(default)s")
     option("--out", type=folder, metavar="DIR", help="default runs/<data>-<seed>")
     option("--movie", action="store_true", help="also write movie.html, to scrub through training")
     option("--quiet", action="store_true", help="print only the folder that was written")
     add_data_options(train)
+    add_training_options(train)
     train.set_defaults(run=train_and_show)
 
 
 def train_and_show(options: argparse.Namespace) -> None:
     """The main job: train, explain one example, write the run folder."""
     say = (lambda *words: None) if options.quiet else print
+    training = fit_options(options)
     train, test = parts(options)
     out = options.out or Path("runs") / f"{train.name}-{options.seed}"
     out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +59,7 @@ def train_and_show(options: argparse.Namespace) -> None:
     scaled = replace(test, x=scale(test.x), posterior=None)
     classes = train.classes
     sizes = [train.x.shape[1], *options.hidden, len(classes)]
-    model = nn.MLP(sizes, rng=options.seed)
+    model = nn.MLP(sizes, dropout=options.dropout, rng=options.seed)
 
     movie = Movie(
         model,
@@ -83,15 +76,14 @@ def train_and_show(options: argparse.Namespace) -> None:
         model,
         train,
         test=test,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        optimizer=options.optimizer,
-        lr=options.lr,
-        seed=options.seed,
         scale=scale,
+        **training,
         progress=not options.quiet,
         on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
     )
+    model.eval()  # what is drawn and explained is the model in use
+    if history.stopped.startswith("stopped"):  # an interruption was told already
+        say(history.stopped)
     report = evaluate(model, test, scale=scale)
     _say_result(report, say)
     example = hardest_example(model, scaled, options.seed)
@@ -100,7 +92,7 @@ def train_and_show(options: argparse.Namespace) -> None:
         say(drawn(example.x.numpy()[0] * scale.std + scale.mean))
     say(table(example, classes))
     save(model, out / "model.safetensors", metadata=_about(options, train, test, scale))
-    made = how_made(options, model, train, test)
+    made = how_made(options, model, train, test, history)
     run = Run(model, history, report, example, movie, test, scale, made)
     written = ["model.safetensors", *write_folder(out, run, say)]
     say("\nwritten to", f"{out}: {', '.join(written)}") if not options.quiet else print(out)
@@ -147,7 +139,3 @@ def _say_result(result: Evaluation, say: Any) -> None:
         worst = f"{result.name(label)} taken for {result.name(predicted)}, {times} of {rows} times"
         say(f"worst pair: {worst}")
     say("\n" + str(result).split("\n\n")[1])
-
-
-def _learning_rates() -> str:
-    return ", ".join(f"{LEARNING_RATES[name]:g} for {name}" for name in ("adam", "sgd"))

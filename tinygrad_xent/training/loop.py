@@ -111,7 +111,7 @@ def fit(
         If a label is not a class of the model.
     FloatingPointError
         If a loss or a weight stops being finite, naming op, epoch and step. The weights are then
-        those of before that step, or with `validation` those of the best epoch.
+        the last whose loss was finite, or with `validation` those of the best epoch.
 
     Notes
     -----
@@ -175,6 +175,7 @@ def _epochs(
     run: Run, plan: Plan, callbacks: Callbacks, bar: Progress, interruption: Interruption
 ) -> str:
     """One epoch after the other; why there are no more."""
+    starts: list[dict[str, Any]] = []  # of this epoch and the one before
     while run.epoch < plan.epochs:
         why = None
         # What overflows here is reported once, by ran_away; callbacks are told as they were before.
@@ -182,7 +183,8 @@ def _epochs(
             if run.epoch < 0:
                 row = _before_training(run, plan)
             else:
-                row, why = _train_one_epoch(run, plan, callbacks, bar, interruption)
+                starts = [*starts, *_start(run)][-2:]
+                row, why = _train_one_epoch(run, plan, starts, callbacks, bar, interruption)
             if plan.validation is not None:
                 result = evaluated(run.model, plan.validation)
                 row = row._replace(validation_loss=result.loss, validation_accuracy=result.accuracy)
@@ -199,7 +201,8 @@ def _epochs(
         if stop is not None:
             return f"stopped after epoch {row.epoch}: {stop}"
         if plan.patience is not None and run.since_best >= plan.patience:
-            return f"stopped after epoch {row.epoch}: no lower validation loss for {plan.patience}"
+            long = "1 epoch" if plan.patience == 1 else f"{plan.patience} epochs"
+            return f"stopped after epoch {row.epoch}: no lower validation loss for {long}"
     return f"all {plan.epochs} epochs are done"
 
 
@@ -217,16 +220,21 @@ def _before_training(run: Run, plan: Plan) -> Epoch:
 
 
 def _train_one_epoch(
-    run: Run, plan: Plan, callbacks: Callbacks, bar: Progress, interruption: Interruption
+    run: Run,
+    plan: Plan,
+    starts: list[dict[str, Any]],
+    callbacks: Callbacks,
+    bar: Progress,
+    interruption: Interruption,
 ) -> tuple[Epoch, str | None]:
     """One pass over the rows, each batch as it was met; and why the run is to end within it."""
-    epoch, before = run.epoch + 1, _start(run)
-    total, mass, right, seen, why = 0.0, 0.0, 0, 0, None
+    epoch, why = run.epoch + 1, None
+    total, mass, right, seen = 0.0, 0.0, 0, 0
     with in_mode(run.model, True):
         for k, (rows, labels) in enumerate(plan.rows.shuffled(plan.batch_size, run.rng)):
             loss, hits = plan.take_step(run, rows, labels, plan.step)
             if not math.isfinite(loss):
-                raise ran_away(run, plan, before, Wrong("the loss", loss, k, run.steps - 1))
+                raise ran_away(run, plan, starts, Wrong("the loss", loss, epoch, k, run.steps - 1))
             weight = plan.objective.mass(labels)
             total, mass = total + loss * weight, mass + weight
             right, seen = right + hits, seen + len(labels)
@@ -239,18 +247,18 @@ def _train_one_epoch(
                 reason = "interrupted" if why is None else f"stopped: {why},"
                 why = f"{reason} in epoch {epoch}, after {k + 1} of {plan.batches} batches"
                 break
-    wrong = wrong_in(run.optimizer, loss, k, run.steps - 1)  # no loss came after the last step
+    wrong = wrong_in(run, loss, k)  # no loss comes after the last step
     if wrong is not None:
-        raise ran_away(run, plan, before, wrong)
+        raise ran_away(run, plan, starts, wrong)
     return Epoch(epoch, total / mass, right / seen, learning_rate=run.optimizer.lr), why
 
 
-def _start(run: Run) -> dict[str, Any] | None:
-    """Where an epoch begins, to find the step if one goes wrong; None if that cannot be told."""
+def _start(run: Run) -> list[dict[str, Any]]:
+    """Where an epoch begins, to find the step if one goes wrong; nothing if that cannot be told."""
     try:
-        return run.take()
+        return [run.take()]
     except TypeError:  # an optimizer of the user's that does not say what its state is
-        return None
+        return []
 
 
 def _weights_kept(run: Run, keep_best: bool) -> str:

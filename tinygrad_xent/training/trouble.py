@@ -3,75 +3,85 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..anomaly import AnomalyError, detect_anomaly
 from ..nn.modes import in_mode
-from ..optim import Optimizer
 from .plan import Plan
 from .run import Run
 
 
 class Wrong(NamedTuple):
-    """What was not finite, in which batch of the epoch, which step of the run, and why."""
+    """What was not finite, in which batch of which epoch, in which step of the run."""
 
     what: str
     number: float
+    epoch: int
     batch: int
     step: int
-    why: str = ""
 
 
-def wrong_in(optimizer: Optimizer, loss: float, batch: int, step: int) -> Wrong | None:
-    """The loss of a step, or the first weight after it, that is not finite."""
+def wrong_in(run: Run, loss: float, batch: int) -> Wrong | None:
+    """The loss of the step just taken, or the first weight after it, that is not finite."""
+    place = run.epoch + 1, batch, run.steps - 1
     if not math.isfinite(loss):
-        return Wrong("the loss", loss, batch, step)
-    for p in optimizer.params:
+        return Wrong("the loss", loss, *place)
+    for p in run.optimizer.params:
         bad = ~np.isfinite(p._array)
         if bad.any():
-            return Wrong("a weight", float(p._array[bad][0]), batch, step)
+            return Wrong("a weight", float(p._array[bad][0]), *place)
     return None
 
 
 def ran_away(
-    run: Run, plan: Plan, before: dict[str, Any] | None, seen: Wrong
+    run: Run, plan: Plan, starts: Sequence[dict[str, Any]], seen: Wrong
 ) -> FloatingPointError:
-    """The error that names the step and the op; the run has good weights again."""
-    epoch, rate = run.epoch + 1, run.optimizer.lr
-    found = None
-    if before is not None:
+    """The error that names the step and the op; the run has good weights again.
+
+    `starts` are the states in which this epoch and the one before it began: from there the steps
+    are taken once more, and looked at one by one.
+    """
+    rate, best, weights = run.optimizer.lr, run.history.best, run.best
+    found, why, kept = seen, "", "as they were before that step"
+    if starts:
         now = run.take()
-        found = _replayed(run, plan, before)
-        if found is None:  # the model, or a callback, did something else this time
-            run.put_back(now if wrong_in(run.optimizer, 0.0, 0, 0) is None else before)
-    kept = "as they were before that step"
-    if run.best is not None:
-        best = run.history.best
-        assert best is not None
-        run.model.load_state_dict(run.best)
+        replayed = _replayed(run, plan, starts)
+        if replayed is not None:
+            found, why, kept = *replayed, "the last whose loss was finite"
+        else:  # the model, or a callback, did something else this time
+            run.put_back(now)
+            if wrong_in(run, 0.0, 0) is not None:
+                run.put_back(starts[-1])
+    if best is not None and weights is not None:
+        run.model.load_state_dict(weights)
         kept = f"those of epoch {best.epoch}, the best"
-    what, number, batch, step, why = found or seen
+    what, number, epoch, batch, step = found
     return FloatingPointError(
         f"fit: {what} is {number} in epoch {epoch}, batch {batch} (step {step}): the weights have "
         f"run away; try a smaller learning rate than {rate:g}. {why}The weights are {kept}"
     )
 
 
-def _replayed(run: Run, plan: Plan, before: dict[str, Any]) -> Wrong | None:
-    """The first step of the epoch that goes wrong, once more; the run is where it was before it."""
-    run.put_back(before)
+def _replayed(run: Run, plan: Plan, starts: Sequence[dict[str, Any]]) -> tuple[Wrong, str] | None:
+    """The first step that goes wrong, and why; the run is where the last finite loss came from."""
+    before = None
     with in_mode(run.model, True), np.errstate(all="ignore"):
-        for k, (rows, labels) in enumerate(plan.rows.shuffled(plan.batch_size, run.rng)):
-            good = run.take()
-            loss, _ = plan.take_step(run, rows, labels, plan.eager)
-            wrong = wrong_in(run.optimizer, loss, k, run.steps - 1)
-            if wrong is not None:
-                run.put_back(good)
-                why = _cause(run, plan, rows, labels)
-                run.put_back(good)
-                return wrong._replace(why=f"{why}. ")
+        for start in starts:
+            run.put_back(start)
+            for k, (rows, labels) in enumerate(plan.rows.shuffled(plan.batch_size, run.rng)):
+                here = run.take()
+                loss, _ = plan.take_step(run, rows, labels, plan.eager)
+                wrong = wrong_in(run, loss, k)
+                if wrong is not None:
+                    run.put_back(here)
+                    why = _cause(run, plan, rows, labels)
+                    # If the loss is wrong here, the step that led here was the last but one.
+                    run.put_back(before if wrong.what == "the loss" and before else here)
+                    return wrong, f"{why}. "
+                before = here
     return None
 
 
