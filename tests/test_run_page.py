@@ -174,7 +174,8 @@ def test_the_same_run_gives_the_same_bytes(tmp_path, capsys):
     page = Page(text)
     assert "tinygrad-xent train --data moons --epochs 2 --movie --hidden 4" in page.text["code"]
     assert "movie.html" in {link["href"] for link in page.all("a")}
-    for fact in ("400 to train on, 100 to test", "2-4-2, 22 parameters", tx.__version__):
+    facts = ("400 to train on, 100 to test", "2-4-2, 22 parameters", "2: x0, x1", "2: upper, lower")
+    for fact in (*facts, tx.__version__):
         assert fact in page.text["dd"]
     assert str(tmp_path) not in text
 

@@ -11,6 +11,7 @@ from importlib import metadata
 import numpy as np
 
 from .. import __version__, data, nn
+from ..display import plain
 from ..training import History
 from .arguments import with_values
 
@@ -32,8 +33,8 @@ def how_made(
         "command": command(options.words),
         "data": f"{train.name}: {train.source}",
         "rows": f"{len(train)} to train on, {len(test)} to test",
-        "columns": str(len(train.features)),
-        "classes": str(len(train.classes)),
+        "columns": _listed(train.features),
+        "classes": _listed(train.classes) + (f" (in {train.label})" if train.label else ""),
         "model": f"{layers if sizes is None else '-'.join(map(str, sizes))}, "
         f"{sum(p.size for p in model.parameters())} parameters",
         "training": f"{options.epochs} epochs, batches of {options.batch_size}, "
@@ -42,6 +43,12 @@ def how_made(
         "seed": str(options.seed),
         "versions": versions(),
     }
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    """How many names, and the first of them."""
+    more = ", …" if len(names) > most else ""
+    return f"{len(names)}: {', '.join(plain(name, 40) for name in names[:most])}{more}"
 
 
 def command(words: Sequence[str]) -> str:
