@@ -36,6 +36,11 @@ def add_training_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="steps in which the learning rate rises first, or a share of all",
     )
+    _add_restraints(option)
+
+
+def _add_restraints(option: Any) -> None:
+    """What holds a model back, and when to stop."""
     option(
         "--weight-decay",
         type=zero_or_more,
