@@ -64,6 +64,10 @@ OPTIMIZERS = {
     "nesterov": lambda p: tx.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda p: tx.optim.Adam(p, lr=0.01),
     "adamw": lambda p: tx.optim.AdamW(p, lr=0.01),
+    "amsgrad": lambda p: tx.optim.Adam(p, lr=0.01, amsgrad=True, maximize=True),
+    "rmsprop": lambda p: tx.optim.RMSprop(p, lr=0.01),
+    "rmsprop centered": lambda p: tx.optim.RMSprop(p, 0.01, 0.9, 1e-3, 1e-3, 0.5, centered=True),
+    "adagrad": lambda p: tx.optim.Adagrad(p, lr=0.1, lr_decay=0.1, weight_decay=1e-3),
 }
 
 

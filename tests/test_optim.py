@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_xent as tx
-from tinygrad_xent.optim import SGD, Adam, AdamW, Optimizer
+from tinygrad_xent.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 STEPS = 25
-EVERY = [SGD, Adam, AdamW]
+EVERY = [SGD, Adam, AdamW, RMSprop, Adagrad]
 
 
 # --- the rules, element by element ------------------------------------------------------------
@@ -43,6 +43,46 @@ def adam_path(x, gradients, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, 
         v = betas[1] * v + (1 - betas[1]) * g**2
         m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
         x = x - lr * m_hat / (math.sqrt(v_hat) + eps)
+        path.append(x)
+    return path
+
+
+def amsgrad_path(x, gradients, lr, beta1, beta2, eps):
+    """Adam divided by the largest running mean of squares so far, written as a maximum."""
+    path, means, m = [], [0.0], 0.0
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        means.append(beta2 * means[-1] + (1 - beta2) * g * g)
+        x -= lr / (1 - beta1**t) * m / (math.sqrt(max(means)) / math.sqrt(1 - beta2**t) + eps)
+        path.append(x)
+    return path
+
+
+def rmsprop_path(
+    x, gradients, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False
+):
+    """The points that one number visits under RMSprop; its means as the sums that they are."""
+    path, seen, steps = [], [], []
+    for g in gradients:
+        seen.append(g + weight_decay * x)
+        weights = [(1 - alpha) * alpha**k for k in reversed(range(len(seen)))]
+        square = math.fsum(w * d * d for w, d in zip(weights, seen, strict=True))
+        mean = math.fsum(w * d for w, d in zip(weights, seen, strict=True))
+        root = math.sqrt(square - mean * mean if centered else square)
+        steps.append(seen[-1] / (root + eps))
+        lengths = [momentum**k for k in reversed(range(len(steps)))]
+        x -= lr * math.fsum(u * s for u, s in zip(lengths, steps, strict=True))
+        path.append(x)
+    return path
+
+
+def adagrad_path(x, gradients, lr=1e-2, lr_decay=0.0, weight_decay=0.0, start=0.0, eps=1e-10):
+    """The points that one number visits under Adagrad."""
+    path, seen = [], []
+    for t, g in enumerate(gradients):
+        seen.append(g + weight_decay * x)
+        root = math.sqrt(math.fsum([start, *(d * d for d in seen)]))
+        x -= lr / (1 + t * lr_decay) * seen[-1] / (root + eps)
         path.append(x)
     return path
 
@@ -126,6 +166,115 @@ def test_adamw_with_any_numbers(options, seed):
     )
 
 
+@settings(max_examples=25, deadline=None)
+@given(options=adams, seed=st.integers(0, 99))
+def test_amsgrad_with_any_numbers(options, seed):
+    lr, betas, eps, _ = options
+    assert_follows(
+        lambda p: Adam(p, lr, betas, eps, amsgrad=True),
+        lambda x, g: amsgrad_path(x, g, lr, *betas, eps),
+        (2,),
+        seed,
+    )
+
+
+def test_amsgrad_differs_from_adam_once_the_gradient_gets_smaller():
+    a, b = (tx.Tensor([0.0], requires_grad=True) for _ in range(2))
+    pair = [(a, Adam([a])), (b, Adam([b], amsgrad=True))]
+    for g in [1.0, 0.01, 0.01]:
+        for p, optimizer in pair:
+            p.grad = [g]
+            optimizer.step()
+    assert b.data > a.data
+
+
+# Not alpha near 0, where the step is g / |g|; centered with an eps that keeps the division from
+# making much of the last bits of a difference.
+@settings(max_examples=40, deadline=None)
+@given(
+    lr=st.floats(0, 0.1),
+    alpha=st.floats(0.5, 1),
+    eps=st.floats(1e-2, 1),
+    weight_decay=st.floats(0, 0.5),
+    momentum=st.floats(0, 1),
+    centered=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_rmsprop_with_any_numbers(lr, alpha, eps, weight_decay, momentum, centered, seed):
+    # In PyTorch's order, so that positional arguments mean there what they mean here.
+    options = (lr, alpha, eps, weight_decay, momentum, centered)
+    assert_follows(
+        lambda p: RMSprop(p, *options), lambda x, g: rmsprop_path(x, g, *options), (2,), seed
+    )
+
+
+def test_a_variance_that_rounding_makes_negative_is_0():
+    w = tx.Tensor(np.zeros(1000), requires_grad=True)
+    optimizer = RMSprop([w], lr=1e-9, alpha=0.5, centered=True)
+    g = np.random.default_rng(0).normal(size=1000)
+    negative = False
+    for _ in range(80):
+        w.grad = g
+        optimizer.step()
+        (state,) = optimizer.state
+        negative |= bool((state["v"] < state["m"] ** 2).any())
+    assert negative  # or this test shows nothing
+    assert np.isfinite(w.data).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    lr=st.floats(0, 0.5),
+    lr_decay=st.floats(0, 1),
+    weight_decay=st.floats(0, 0.5),
+    start=st.floats(0, 10),
+    eps=st.floats(1e-10, 1),
+    seed=st.integers(0, 99),
+)
+def test_adagrad_with_any_numbers(lr, lr_decay, weight_decay, start, eps, seed):
+    options = (lr, lr_decay, weight_decay, start, eps)
+    assert_follows(
+        lambda p: Adagrad(p, *options), lambda x, g: adagrad_path(x, g, *options), (2,), seed
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}])
+@pytest.mark.parametrize("make", EVERY)
+def test_maximize_goes_where_the_negative_gradient_leads(make, options):
+    rng = np.random.default_rng(3)
+    a, b = (tx.Tensor(np.ones(4), requires_grad=True) for _ in range(2))
+    up, down = make([a], lr=0.1, maximize=True, **options), make([b], lr=0.1, **options)
+    for g in rng.normal(size=(10, 4)):
+        a.grad, b.grad = g, -g
+        up.step()
+        down.step()
+        np.testing.assert_array_equal(a.data, b.data)
+        np.testing.assert_array_equal(a.grad, g)
+    assert (a.data != 1).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "rule"),
+    [
+        (SGD, {}, "θ - 0.5 ḡ"),
+        (SGD, {"weight_decay": 0.1}, "θ - 0.5 (ḡ + 0.1 θ)"),
+        (SGD, {"momentum": 0.9, "maximize": True}, "θ - 0.5 v, v a running sum of (-ḡ)"),
+        (Adam, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
+        (Adam, {"amsgrad": True, "maximize": True}, "θ + 0.5 m̂ / (√max v̂ + 1e-08)"),
+        (AdamW, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
+        (RMSprop, {}, "θ - 0.5 ḡ / (√v + 1e-08)"),
+        (
+            RMSprop,
+            {"centered": True, "momentum": 0.9},
+            "θ - 0.5 u, u a running sum of ḡ / (√(v - m²) + 1e-08)",
+        ),
+        (Adagrad, {"maximize": True}, "θ - 0.5 (-ḡ) / (√Σḡ² + 1e-10)"),
+    ],
+)
+def test_the_rule_as_the_player_says_it(make, options, rule):
+    assert make([leaf()], lr=0.5, **options).rule == rule
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (4, 1, 2)])
 @pytest.mark.parametrize(
     ("make", "path_of"),
@@ -133,6 +282,8 @@ def test_adamw_with_any_numbers(options, seed):
         (SGD, lambda x, g: sgd_path(x, g, 1e-3)),
         (Adam, lambda x, g: adam_path(x, g, 1e-3)),
         (AdamW, lambda x, g: adam_path(x, g, 1e-3, weight_decay=1e-2, decoupled=True)),
+        (RMSprop, rmsprop_path),
+        (Adagrad, adagrad_path),
     ],
 )
 def test_defaults_and_shapes(make, path_of, shape):
@@ -147,10 +298,12 @@ def test_defaults_and_shapes(make, path_of, shape):
 def test_float32_stays_float32_with_numpy_numbers(make, shape):
     p = tx.Tensor(np.ones(shape, np.float32), requires_grad=True)
     number = np.float64(0.125)
-    if make is SGD:
-        optimizer = SGD([p], number, momentum=number, dampening=number, weight_decay=number)
-    else:
-        optimizer = make([p], number, (number, number), number, number)
+    options = {
+        SGD: (number, number, number, number),
+        RMSprop: (number, number, number, number, number, True),
+        Adagrad: (number, number, number, number, number),
+    }
+    optimizer = make([p], *options.get(make, (number, (number, number), number, number, True)))
     for _ in range(3):
         p.grad = np.ones(shape)
         optimizer.lr = optimizer.lr * np.float64(0.5)  # as a schedule of NumPy numbers would
@@ -230,6 +383,9 @@ def test_zero_grad_forgets():
         lambda p: SGD(p, lr=0.05, momentum=0.8, nesterov=True),
         lambda p: Adam(p, lr=0.1),
         lambda p: AdamW(p, lr=0.1, weight_decay=0.0),
+        lambda p: Adam(p, lr=0.1, amsgrad=True),
+        lambda p: RMSprop(p, lr=0.1, eps=1.0, momentum=0.5),
+        lambda p: Adagrad(p, lr=1.0),
     ],
 )
 def test_a_loop_finds_the_bottom_of_a_quadratic(make):
@@ -305,6 +461,16 @@ def test_wrong_numbers_are_named(make, name, value):
         (Adam, {"eps": -1}, "Adam: eps is -1"),
         (Adam, {"betas": (0.9, 1.0)}, r"Adam: betas are \(0.9, 1.0\); wanted two in \[0, 1\)"),
         (AdamW, {"betas": (0.9,)}, r"AdamW: betas are \(0.9,\); wanted two"),
+        (RMSprop, {"alpha": 1.5}, r"RMSprop: alpha is 1.5; wanted one in \[0, 1\]"),
+        (RMSprop, {"alpha": -1}, "RMSprop: alpha is -1"),
+        (RMSprop, {"momentum": math.nan}, "RMSprop: momentum is nan"),
+        (RMSprop, {"centered": None}, "RMSprop: centered is None; wanted True or False"),
+        (Adagrad, {"lr_decay": -1}, "Adagrad: lr_decay is -1"),
+        (Adagrad, {"initial_accumulator_value": -1}, "Adagrad: initial_accumulator_value is -1"),
+        (Adagrad, {"eps": -1}, "Adagrad: eps is -1"),
+        (SGD, {"maximize": 1}, "SGD: maximize is 1; wanted True or False"),
+        (SGD, {"nesterov": "yes"}, "SGD: nesterov is 'yes'"),
+        (Adam, {"amsgrad": 0}, "Adam: amsgrad is 0"),
     ],
 )
 def test_each_ones_own_numbers_are_checked(make, options, message):

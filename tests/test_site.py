@@ -14,7 +14,7 @@ DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 ROOMS = [
     *("calibration", "data", "draw", "exercise", "information", "likelihood", "nn", "optim"),
-    *("nn.initialise", "plots"),
+    *("nn.initialise", "optim.schedules", "plots"),
 ]
 
 

@@ -28,6 +28,7 @@ REBUILDABLE: tuple[type[Module], ...] = (
     nn.ReLU,
     nn.Tanh,
     nn.Sigmoid,
+    nn.Dropout,
 )
 OURS = ("format", "architecture")  # metadata that `save` writes itself; "format" is PyTorch's
 
@@ -142,7 +143,8 @@ def load(model: Module, path: PathLike) -> None:
 def load_model(path: PathLike) -> Any:
     """Rebuild a model from its file alone: architecture from the metadata, then the arrays.
 
-    `path` is of a file that `save` wrote, as in the example there.
+    `path` is of a file that `save` wrote, as in the example there. The model is there to be used:
+    in ``eval()``, where `nn.Dropout` does nothing.
 
     Raises
     ------
@@ -160,7 +162,7 @@ def load_model(path: PathLike) -> Any:
         why = f"{type(error).__name__}: {error}"
         raise ModelError(f"{path}: the architecture in it cannot be built: {why}") from error
     _fill(model, arrays, path)
-    return model
+    return model.eval()
 
 
 def read_metadata(path: PathLike) -> dict[str, Any]:

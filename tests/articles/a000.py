@@ -47,7 +47,7 @@ def minus_log_of_one_half():
 
 
 @breaks("backprop.py", "gradients[number] + term if number in gradients else term", "term")
-@breaks("optim.py", "moved = g * -as_number(self.lr)", "moved = g * as_number(self.lr)")
+@breaks("optim/sgd.py", "moved = g * -as_number(self.lr)", "moved = g * as_number(self.lr)")
 def updated_by_the_chain_rule():
     a = leaf(1.0)
     b = a + a
@@ -186,7 +186,7 @@ def products_become_sums(q, n, seed):
     "cls(probs=cls(logits=0.0).statistic(x).mean(axis=0))",
     "cls(probs=(cls(logits=0.0).statistic(x).sum(axis=0) + 1) / (len(x) + 2))",
 )
-@breaks("optim.py", "theta - as_number(self.lr) / (1", "theta + as_number(self.lr) / (1")
+@breaks("optim/adam.py", "theta - as_number(self.lr) / (1", "theta + as_number(self.lr) / (1")
 def most_likely_bernoulli():
     y = np.random.default_rng(0).integers(0, 2, 50)
     assert 0 < y.mean() < 1
@@ -236,7 +236,9 @@ def a_simple_case_by_hand():
 
 
 @breaks(
-    "training/loop.py", "result = evaluated(model, *held_out)", "result = evaluated(model, x, y)"
+    "training/loop.py",
+    "result = evaluated(run.model, plan.test)",
+    "result = evaluated(run.model, plan.rows)",
 )
 def loss_is_no_error_rate():
     """Of one run, on what it has not been trained on: the loss gets worse, the accuracy better."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..draw import LayoutError, engines
 from ..files import ModelError
-from . import lesson, source, train, watch
+from . import data, evaluate, lesson, predict, source, train, watch
 from .arguments import Parser, with_values
 
 # What can go wrong without being a mistake of ours: said in one line.
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "train")
     options = parser.parse_args(with_values(words))
+    options.words = words  # for what tells how it was made
     try:
         options.run(options)
     except FAILURES as error:
@@ -46,7 +47,7 @@ def parser_of_all() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-xent {__version__}")
     commands = parser.add_subparsers(metavar="command", parser_class=Parser)
-    for command in (train, watch, lesson, source):
+    for command in (train, evaluate, predict, data, watch, lesson, source):
         command.add(commands)
     about = commands.add_parser(
         "engines",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import data, nn
 from ..draw import Movie
 from ..files import save
-from ..training import LEARNING_RATES, Epoch, evaluate, fit
-from .arguments import at_least_one, folder, positive, seed, sizes
+from ..training import Epoch, Evaluation, evaluate, fit
+from .arguments import folder, seed, sizes
+from .data import add_options as add_data_options
+from .data import name_of, parts
 from .example import drawn, hardest_example, table
-from .run_folder import write_pages, write_pictures
+from .made import how_made
+from .run_folder import Run, write_folder
+from .training_options import add_training_options, fit_options
 
 
 def add(commands: Any) -> None:
@@ -26,7 +30,6 @@ def add(commands: Any) -> None:
         "model, its history, curves and the computation graph of that example.",
     )
     option = train.add_argument
-    option("--data", choices=data.names(), default="digits", metavar="NAME", help="%(choices)s")
     option(
         "--hidden",
         type=sizes,
@@ -34,75 +37,88 @@ def add(commands: Any) -> None:
         metavar="N,N",
         help='default 32; "" for none',
     )
-    option("--epochs", type=at_least_one, default=40, metavar="N", help="default %(default)s")
-    option("--lr", type=positive, metavar="X", help=f"default {_learning_rates()}")
-    option(
-        "--batch-size",
-        type=at_least_one,
-        default=32,
-        metavar="N",
-        help="default %(default)s",
-    )
-    option("--optimizer", choices=("adam", "sgd"), default="adam", help="default %(default)s")
     option("--seed", type=seed, default=0, metavar="N", help="default %(default)s")
     option("--out", type=folder, metavar="DIR", help="default runs/<data>-<seed>")
     option("--movie", action="store_true", help="also write movie.html, to scrub through training")
     option("--quiet", action="store_true", help="print only the folder that was written")
+    add_data_options(train)
+    add_training_options(train)
     train.set_defaults(run=train_and_show)
 
 
 def train_and_show(options: argparse.Namespace) -> None:
     """The main job: train, explain one example, write the run folder."""
     say = (lambda *words: None) if options.quiet else print
-    out = options.out or Path("runs") / f"{options.data}-{options.seed}"
+    training = fit_options(options)
+    train, test = parts(options)
+    out = options.out or Path("runs") / f"{train.name}-{options.seed}"
     out.mkdir(parents=True, exist_ok=True)
-    train, test, about = _split_and_scaled(options.data, options.seed)
+    # The rows stay as they were read, and each batch is scaled when its turn comes: a large set of
+    # pixels is never there as floats.
+    scale = data.Standardiser.fit(train.x)
+    scaled = replace(test, x=scale(test.x), posterior=None)
     classes = train.classes
     sizes = [train.x.shape[1], *options.hidden, len(classes)]
-    model = nn.MLP(sizes, rng=options.seed)
+    model = nn.MLP(sizes, dropout=options.dropout, rng=options.seed)
 
     movie = Movie(
         model,
-        test.x[0],
+        scaled.x[0],
         int(test.y[0]),
-        data=test if test.x.shape[1] == 2 else None,
+        data=scaled if test.x.shape[1] == 2 else None,
         every=max(1, options.epochs // 40),
     )
+    if " left out" in train.source:
+        say(train.source)
     say(f"{train.name}: {len(train)} rows to train on, {len(test)} to test, {len(classes)} classes")
     say(f"model {'-'.join(map(str, sizes))}, {sum(p.size for p in model.parameters())} parameters")
     history = fit(
         model,
         train,
         test=test,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        optimizer=options.optimizer,
-        lr=options.lr,
-        seed=options.seed,
+        scale=scale,
+        **training,
         progress=not options.quiet,
         on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
     )
-    _say_result(evaluate(model, test), classes, say)
-    example = hardest_example(model, test, options.seed)
+    model.eval()  # what is drawn and explained is the model in use
+    if history.stopped.startswith("stopped"):  # an interruption was told already
+        say(history.stopped)
+    report = evaluate(model, test, scale=scale)
+    _say_result(report, say)
+    example = hardest_example(model, scaled, options.seed)
     say(f"\none test example, row {example.row} of the test part:\n")
     if options.data == "digits":
-        say(drawn(example.x.numpy()[0] * about["input_std"] + about["input_mean"]))
+        say(drawn(example.x.numpy()[0] * scale.std + scale.mean))
     say(table(example, classes))
-    save(model, out / "model.safetensors", metadata={"classes": classes, **about})
-    written = ["model.safetensors", *write_pictures(out, model, history, example, say)]
-    written += write_pages(out, model, example, movie, say)
+    save(model, out / "model.safetensors", metadata=_about(options, train, test, scale))
+    made = how_made(options, model, train, test, history)
+    run = Run(model, history, report, example, movie, test, scale, made)
+    written = ["model.safetensors", *write_folder(out, run, say)]
     say("\nwritten to", f"{out}: {', '.join(written)}") if not options.quiet else print(out)
 
 
-def _split_and_scaled(name: str, seed: int) -> tuple[data.Dataset, data.Dataset, dict[str, Any]]:
-    """Training and test part, each column scaled by the statistics of the training part."""
-    from dataclasses import replace
-
-    train, test = data.load(name).split(test=0.2, seed=seed)
-    scale = data.Standardiser.fit(train.x)
-    about = {"input_mean": scale.mean.tolist(), "input_std": scale.std.tolist(), "data": name}
-    scaled = [replace(part, x=scale(part.x), posterior=None) for part in (train, test)]
-    return scaled[0], scaled[1], about
+def _about(
+    options: argparse.Namespace,
+    train: data.Dataset,
+    test: data.Dataset,
+    scale: data.Standardiser,
+) -> dict[str, Any]:
+    """What a model file tells of the rows that the model takes and of what it says of them."""
+    return {
+        "classes": train.classes,
+        "features": train.features,
+        "label": train.label,
+        "input_mean": scale.mean.tolist(),
+        "input_std": scale.std.tolist(),
+        "data": name_of(options, train),
+        "split": {
+            "seed": options.seed,
+            "tail": options.split == "tail",
+            "test": options.test_fraction,
+            "rows": [len(train), len(test)],
+        },
+    }
 
 
 def _watch_epoch(row: Epoch, classes: int, say: Any, movie: Movie | None) -> None:
@@ -115,14 +131,11 @@ def _watch_epoch(row: Epoch, classes: int, say: Any, movie: Movie | None) -> Non
         )
 
 
-def _say_result(result: Any, classes: Sequence[str], say: Any) -> None:
+def _say_result(result: Evaluation, say: Any) -> None:
     label, predicted, times = result.worst_pair()
     rows = int(result.confusion[label].sum())
     say(f"test accuracy {result.accuracy:.3f}, test loss {result.loss:.3f}")
     if times:
-        worst = f"{classes[label]} taken for {classes[predicted]}, {times} of {rows} times"
+        worst = f"{result.name(label)} taken for {result.name(predicted)}, {times} of {rows} times"
         say(f"worst pair: {worst}")
-
-
-def _learning_rates() -> str:
-    return ", ".join(f"{LEARNING_RATES[name]:g} for {name}" for name in ("adam", "sgd"))
+    say("\n" + str(result).split("\n\n")[1])

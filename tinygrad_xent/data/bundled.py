@@ -37,6 +37,14 @@ BUNDLED = {
 }
 
 
+LICENCES = {  # in a word or two; the whole of it is in LICENSES.md
+    "digits": "BSD-3-Clause",
+    "penguins": "CC0",
+    "iris": "BSD-3-Clause",
+    "wine": "BSD-3-Clause",
+}
+
+
 def read(name: str) -> Dataset:
     """Return the bundled set `name` (a key of BUNDLED), read afresh from its file.
 
