@@ -261,7 +261,8 @@ def test_maximize_goes_where_the_negative_gradient_leads(make, options):
         (SGD, {"momentum": 0.9, "maximize": True}, "θ - 0.5 v, v a running sum of (-ḡ)"),
         (Adam, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
         (Adam, {"amsgrad": True, "maximize": True}, "θ + 0.5 m̂ / (√max v̂ + 1e-08)"),
-        (AdamW, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
+        (AdamW, {"weight_decay": 0.1}, "(1 - 0.5 · 0.1) θ - 0.5 m̂ / (√v̂ + 1e-08)"),
+        (AdamW, {"weight_decay": 0}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
         (RMSprop, {}, "θ - 0.5 ḡ / (√v + 1e-08)"),
         (
             RMSprop,
