@@ -201,6 +201,12 @@ CASES = [
         lambda x: np.log1p(np.exp(3 * x)) / 3,
     ),
     Case("Silu", ops.silu, (4 * normal(3, 4),), lambda x: x * special.expit(x)),
+    Case(
+        "Dropout",
+        lambda x: ops.dropout(x, 0.4, rng=5),
+        (normal(3, 4),),
+        lambda x: np.where(np.random.default_rng(5).random((3, 4), np.float32) < 0.4, 0, x / 0.6),
+    ),
     Case("Gelu", ops.gelu, (2 * normal(3, 4),), lambda x: x * special.ndtr(x)),
     Case("GeluTanh", lambda x: ops.gelu(x, "tanh"), (normal(3, 4),), gelu_tanh_truth),
     Case("Divide", ops.softsign, (normal(3, 4),), lambda x: x / (1 + np.abs(x))),

@@ -35,7 +35,8 @@ def run(tmp_path_factory):
 def test_it_writes_a_run_folder(run):
     out, text = run
     wanted = {"model.safetensors", "history.csv", "curves.png", "graph.svg", "graph.dot"}
-    wanted.add("backprop.html")
+    wanted |= {"backprop.html", "index.html", "report.txt"}
+    wanted |= {"confusion.png", "reliability.png", "weights.png"}  # these columns are pixels
     assert {path.name for path in out.iterdir()} == wanted
     assert all(name in text for name in wanted)
 
@@ -52,7 +53,13 @@ def test_it_learns(run):
     assert accuracy >= 0.96
     with (out / "history.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    assert list(rows[0])[:5] == [
+        "epoch",
+        "train_loss",
+        "train_accuracy",
+        "test_loss",
+        "test_accuracy",
+    ]
     assert [int(row["epoch"]) for row in rows] == list(range(41))
     assert float(rows[-1]["test_accuracy"]) == pytest.approx(accuracy, abs=5e-4)
     assert float(rows[-1]["train_loss"]) < 0.1 < float(rows[0]["train_loss"])
@@ -109,9 +116,20 @@ def test_the_model_file_has_pytorchs_names_and_layout(run):
     }
 
 
-def test_curves_is_a_picture(run):
+@pytest.mark.parametrize("name", ["curves", "confusion", "reliability", "weights"])
+def test_a_picture_is_one(run, name):
     out, _ = run
-    assert (out / "curves.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (out / f"{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_report_is_printed_and_kept(run):
+    out, text = run
+    report = (out / "report.txt").read_text(encoding="utf-8")
+    head, table, notes = report.split("\n\n")
+    assert table in text
+    assert re.search(r"test accuracy ([\d.]+)", text)[1] in head
+    assert re.search(r"worst pair: (.*)", text)[1] in notes
+    assert len(table.splitlines()) == 1 + 10 + 2
 
 
 def test_the_same_seed_gives_the_same_files(run, tmp_path, monkeypatch):
@@ -119,7 +137,10 @@ def test_the_same_seed_gives_the_same_files(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--seed", "1", "--quiet"]) == 0
     again = tmp_path / "runs" / "digits-1"
-    for name in ("model.safetensors", "history.csv", "graph.dot", "graph.svg"):
+    for path in out.iterdir():
+        name = path.name
+        if name == "index.html":  # which tells the command as it was typed
+            continue
         assert (again / name).read_bytes() == (out / name).read_bytes()
 
 
@@ -210,8 +231,13 @@ def test_without_matplotlib_or_an_engine_the_rest_is_still_written(tmp_path, cap
     assert main(["--data", "iris", "--epochs", "1", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     wanted = {"model.safetensors", "history.csv", "graph.dot", "graph.svg", "backprop.html"}
+    wanted |= {"report.txt", "index.html"}
     assert {p.name for p in tmp_path.iterdir()} == wanted
-    assert "pip install" in re.search("no curves.png: .*", text)[0]
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for name in ("curves", "confusion", "reliability"):
+        assert "pip install" in re.search(f"no {name}.png: .*", text)[0]
+        assert f"{name}.png is missing: plots need matplotlib: pip install" in page
+    assert "<img" in page  # the graph
     assert "q = softmax(z)" in (tmp_path / "graph.svg").read_text(encoding="utf-8")
 
 

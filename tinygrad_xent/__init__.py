@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from .anomaly import AnomalyError, detect_anomaly
     from .check import check_gradients
     from .compiler import TraceError, compile
+    from .data import DataError
     from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
     from .export import to_onnx
     from .files import ModelError, load, load_model, read_metadata, save
-    from .training import History, evaluate, fit
+    from .training import History, evaluate, fit, predict
 
 __all__ = [
     "AnomalyError",
+    "DataError",
     "History",
     "ModelError",
     "Op",
@@ -61,6 +63,7 @@ __all__ = [
     "optim",
     "play",
     "plot_dot_graph",
+    "predict",
     "read_metadata",
     "record",
     "save",
@@ -81,7 +84,7 @@ _LATER = {
     "calibration": [],
     "check": ["check_gradients"],
     "compiler": ["TraceError", "compile"],
-    "data": [],
+    "data": ["DataError"],
     "derivatives": ["hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"],
     "draw": ["compare_xent", "draw_dot", "explain", "make_dot", "play", "plot_dot_graph", "record"],
     "exercise": [],
@@ -90,7 +93,7 @@ _LATER = {
     "information": [],
     "lessons": [],
     "likelihood": [],
-    "training": ["History", "evaluate", "fit"],
+    "training": ["History", "evaluate", "fit", "predict"],
 }
 
 

@@ -71,15 +71,18 @@ def reliability(q: Any, y: Any, bins: int = 10) -> Reliability:
     if bins < 1:
         raise ValueError(f"reliability: bins={bins!r}; wanted 1 or more")
     q, y = _labelled("reliability", q, y)
-    confidence = q.max(axis=1).astype(np.float64)
-    right = q.argmax(axis=1) == y
+    return _binned(q.max(axis=1), q.argmax(axis=1) == y, bins)
+
+
+def _binned(confidence: Array, right: Array, bins: int) -> Reliability:
+    """The same of the largest q of each row, (N,), and whether that class came, (N,)."""
     # Found among the edges, not by multiplying: 0.7 * 10 is above 7.
-    edges = np.linspace(0, 1, bins + 1, dtype=q.dtype)[1:-1]
-    which = np.searchsorted(edges, q.max(axis=1), side="left")
+    edges = np.linspace(0, 1, bins + 1, dtype=confidence.dtype)[1:-1]
+    which = np.searchsorted(edges, confidence, side="left")
     count = np.bincount(which, minlength=bins)
     with np.errstate(invalid="ignore"):  # 0 / 0 is the nan of an empty bin
         return Reliability(
-            np.bincount(which, confidence, bins) / count,
+            np.bincount(which, confidence.astype(np.float64), bins) / count,
             np.bincount(which, right, bins) / count,
             count,
         )
@@ -103,7 +106,12 @@ def expected_calibration_error(q: Any, y: Any, bins: int = 10) -> float:
     >>> round(expected_calibration_error([[0.8, 0.2]] * 10, [0] * 7 + [1] * 3), 12)
     0.1
     """
-    confidence, accuracy, count = reliability(q, y, bins)
+    return _gap(reliability(q, y, bins))
+
+
+def _gap(seen: Reliability) -> float:
+    """The expected calibration error of rows that lie in bins."""
+    confidence, accuracy, count = seen
     some = count > 0
     gaps = abs(confidence[some] - accuracy[some])
     return float((gaps * count[some]).sum() / count.sum())

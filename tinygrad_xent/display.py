@@ -45,10 +45,24 @@ def text(anything: Any, longest: int = LONGEST) -> str:
     """
     from html import escape  # with its table of 2,000 entities: loaded where it is used
 
+    return escape(plain(anything, longest))
+
+
+def plain(anything: Any, longest: int = LONGEST) -> str:
+    r"""Any text on one line, shortened, with marks for what is unprintable, such as newlines.
+
+    Marks that turn the direction of writing are unprintable too: they could reorder what is beside.
+
+    Examples
+    --------
+    >>> from tinygrad_xent.display import plain
+    >>> plain("two\nlines"), plain("a long name", 6)
+    ('two�lines', 'a lon…')
+    """
     letters = str(anything)
     if len(letters) > longest:
         letters = letters[: longest - 1] + "…"
-    return escape("".join(c if c.isprintable() else "�" for c in letters))
+    return "".join(c if c.isprintable() else "�" for c in letters)
 
 
 def number(x: Any) -> str:

@@ -236,7 +236,9 @@ def a_simple_case_by_hand():
 
 
 @breaks(
-    "training/loop.py", "result = evaluated(model, *held_out)", "result = evaluated(model, x, y)"
+    "training/loop.py",
+    "result = evaluated(run.model, plan.test)",
+    "result = evaluated(run.model, plan.rows)",
 )
 def loss_is_no_error_rate():
     """Of one run, on what it has not been trained on: the loss gets worse, the accuracy better."""

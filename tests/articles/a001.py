@@ -221,8 +221,8 @@ def loss_of_a_data_set(z0, seed):
 @breaks("data/batching.py", "y.take(rows, axis=0)", "y.take(np.sort(rows), axis=0)")
 @breaks(
     "training/evaluation.py",
-    "np.add.at(confusion, (y, found), 1)",
-    "np.add.at(confusion, (found, y), 1)",
+    "np.add.at(confusion, (rows.y, found), 1)",
+    "np.add.at(confusion, (found, rows.y), 1)",
 )
 def ten_classes_of_images():
     run = trained()

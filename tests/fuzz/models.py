@@ -42,7 +42,8 @@ def models():
     yield nn.MLP([4, 2, 3], "sigmoid", rng=0, dtype=np.float16)
     yield nn.Linear(4, 3, bias=False, rng=0)
     yield nn.Sequential(nn.Sequential(nn.Linear(4, 3, rng=0), nn.Tanh()), nn.MLP([3, 3], rng=1))
-    yield nn.Sequential(nn.ReLU())
+    yield nn.Sequential(nn.ReLU(), nn.Dropout(0.25))
+    yield nn.MLP([4, 5, 3], dropout=0.5, rng=0)
     yield Own()
 
 

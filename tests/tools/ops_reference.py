@@ -43,6 +43,7 @@ TORCH: dict[str, str | None] = {
     "broadcast_arrays": "broadcast_tensors",
     "cbrt": None,
     "cross_entropy": "F.cross_entropy",
+    "dropout": "F.dropout",
     "elu": "F.elu",
     "entr": "special.entr",
     "expand_dims": "unsqueeze",

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "train")
     options = parser.parse_args(with_values(words))
+    options.words = words  # for what tells how it was made
     try:
         options.run(options)
     except FAILURES as error:

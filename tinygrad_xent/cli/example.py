@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, ops
+from ..display import plain
+from ..nn.modes import in_mode
 from ..tensor import Tensor
+from ..training import predict
+from ..training.report import columns
 
 SHADES = " .:-=+*#%@"  # from no ink to full ink
 
@@ -20,7 +24,8 @@ class Example:
         self.model, self.label, self.row = model, label, row
         model.zero_grad()
         self.x = Tensor(x[None], name="x")
-        self.z = model(self.x)
+        with in_mode(model, False):
+            self.z = model(self.x)
         self.z.name = "z"
         self.z.retain_grad()
         self.loss = ops.cross_entropy(self.z, Tensor(np.array([label]), name="y"))
@@ -34,8 +39,9 @@ class Example:
 
 def hardest_example(model: nn.Module, test: data.Dataset, seed: int) -> Example:
     """The test example that the model gets right with the least confidence: a q - p to look at."""
-    losses = ops.cross_entropy(model(Tensor(test.x)), test.y, reduction="none").numpy()
-    right = model(Tensor(test.x)).argmax(axis=1) == test.y
+    q = predict(model, test)
+    losses = -np.log(np.maximum(q[np.arange(len(q)), test.y], 1e-300))
+    right = q.argmax(axis=1) == test.y
     row = int(np.where(right, losses, -1.0).argmax())
     return Example(model, test.x[row], int(test.y[row]), row)
 
@@ -51,11 +57,13 @@ def table(example: Example, classes: Sequence[str]) -> str:
     """The table of q, p, q - p and the gradient that backprop delivered at the logits."""
     difference = example.q - example.p
     gradient = example.z.grad[0]
-    width = max(5, *map(len, classes))
+    names = [plain(name, 40) for name in classes]
+    width = max(5, *map(columns, names))
     lines = [f"  {'class':>{width}} {'q':>9} {'p':>3} {'q - p':>10} {'gradient at z':>14}"]
-    for k, name in enumerate(classes):
+    for k, name in enumerate(names):
+        blanks = " " * (width - columns(name))
         lines += [
-            f"  {name:>{width}} {example.q[k]:>9.6f} {example.p[k]:>3.0f} "
+            f"  {blanks}{name} {example.q[k]:>9.6f} {example.p[k]:>3.0f} "
             f"{difference[k]:>10.6f} {gradient[k]:>14.6f}"
         ]
     largest = float(np.abs(difference - gradient).max())

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .. import data, nn
 from ..draw import Movie
 from ..files import save
-from ..training import LEARNING_RATES, Epoch, evaluate, fit
+from ..training import LEARNING_RATES, Epoch, Evaluation, evaluate, fit
 from .arguments import at_least_one, folder, positive, seed, sizes
 from .example import drawn, hardest_example, table
-from .run_folder import write_pages, write_pictures
+from .made import how_made
+from .run_folder import Run, write_folder
 
 
 def add(commands: Any) -> None:
@@ -82,22 +85,24 @@ def train_and_show(options: argparse.Namespace) -> None:
         progress=not options.quiet,
         on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
     )
-    _say_result(evaluate(model, test), classes, say)
+    report = evaluate(model, test)
+    _say_result(report, say)
     example = hardest_example(model, test, options.seed)
     say(f"\none test example, row {example.row} of the test part:\n")
     if options.data == "digits":
         say(drawn(example.x.numpy()[0] * about["input_std"] + about["input_mean"]))
     say(table(example, classes))
     save(model, out / "model.safetensors", metadata={"classes": classes, **about})
-    written = ["model.safetensors", *write_pictures(out, model, history, example, say)]
-    written += write_pages(out, model, example, movie, say)
+    scale = data.Standardiser(np.array(about["input_mean"]), np.array(about["input_std"]))
+    in_units = replace(test, x=(test.x * scale.std + scale.mean).astype(np.float32))
+    made = how_made(options, model, train, test)
+    run = Run(model, history, report, example, movie, in_units, scale, made)
+    written = ["model.safetensors", *write_folder(out, run, say)]
     say("\nwritten to", f"{out}: {', '.join(written)}") if not options.quiet else print(out)
 
 
 def _split_and_scaled(name: str, seed: int) -> tuple[data.Dataset, data.Dataset, dict[str, Any]]:
     """Training and test part, each column scaled by the statistics of the training part."""
-    from dataclasses import replace
-
     train, test = data.load(name).split(test=0.2, seed=seed)
     scale = data.Standardiser.fit(train.x)
     about = {"input_mean": scale.mean.tolist(), "input_std": scale.std.tolist(), "data": name}
@@ -115,13 +120,14 @@ def _watch_epoch(row: Epoch, classes: int, say: Any, movie: Movie | None) -> Non
         )
 
 
-def _say_result(result: Any, classes: Sequence[str], say: Any) -> None:
+def _say_result(result: Evaluation, say: Any) -> None:
     label, predicted, times = result.worst_pair()
     rows = int(result.confusion[label].sum())
     say(f"test accuracy {result.accuracy:.3f}, test loss {result.loss:.3f}")
     if times:
-        worst = f"{classes[label]} taken for {classes[predicted]}, {times} of {rows} times"
+        worst = f"{result.name(label)} taken for {result.name(predicted)}, {times} of {rows} times"
         say(f"worst pair: {worst}")
+    say("\n" + str(result).split("\n\n")[1])
 
 
 def _learning_rates() -> str:

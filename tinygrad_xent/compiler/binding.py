@@ -131,7 +131,10 @@ class Binder:
             if condition.kind == "input":
                 text = place[condition]
             else:
-                text = f"{place[condition.args[0]]} == {condition.args[1]!r}"
+                was = condition.args[1]
+                # Not repr: inf is no name.
+                number = f"float('{was}')" if type(was) is float else repr(was)
+                text = f"{place[condition.args[0]]} == {number}"
             self.miss_unless(text if check.function else f"not ({text})")
 
     def _guards(self) -> None:

@@ -104,20 +104,66 @@ class Standardiser:
         Raises
         ------
         ValueError
-            If `x` has another shape, or a number in it is not finite.
+            If `x` has another shape, a number in it is not finite, or a column is so large that its
+            mean or deviation is not (numbers near 1e308).
         """
-        x = np.asarray(x, dtype=np.float64)
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            x = x.astype(np.float64)
         finite_matrix(x)
-        mean, std = x.mean(axis=0), x.std(axis=0)
+        low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # the next check says so
+            mean = _in_pieces(x, lambda piece: piece) / len(x)
+            std = np.sqrt(_in_pieces(x, lambda piece: (piece - mean) ** 2) / len(x))
+        wrong = np.flatnonzero(~np.isfinite(std))
+        if len(wrong):
+            ends = f"{low[wrong[0]]} .. {high[wrong[0]]}"
+            raise ValueError(
+                f"column {wrong[0]} of x has numbers of {ends}: too large to be standardised"
+            )
         # Asked of the numbers, not of std: the mean of many 0.1 is not quite 0.1, which leaves a
-        # std of 1e-17, and dividing by it would blow the rounding up to ±1.
-        constant = (x == x[0]).all(axis=0)
-        return cls(np.where(constant, x[0], mean), np.where(constant, 1.0, std))
+        # std of 1e-17, and dividing by it would blow the rounding up to ±1. A std of 0 beside two
+        # different numbers is one that is too small for a float64.
+        constant = (low == high) | (std == 0)
+        return cls(np.where(low == high, low, mean), np.where(constant, 1.0, std))
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Return (x - mean) / std as float32 (N, D); ValueError unless `x` has those D columns."""
-        x = np.asarray(x, dtype=np.float64)
-        finite_matrix(x)
-        if x.shape[1] != len(self.mean):
+        """Return (x - mean) / std as float32 (N, D); ValueError unless `x` has those D columns.
+
+        Computed in float64 whatever the dtype of `x`: the mean may be a million deviations away
+        from 0, and would take the digits of a float32 with it.
+        """
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != len(self.mean):
+            finite_matrix(x.astype(np.float64, copy=False))
             raise ValueError(f"x must have {len(self.mean)} columns, as in fit, got {x.shape[1]}")
-        return ((x - self.mean) / self.std).astype(np.float32)
+        out = np.empty(x.shape, dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(x), max(1, PIECE // x.shape[1])):
+                rows = slice(start, start + max(1, PIECE // x.shape[1]))
+                centred = np.subtract(x[rows], self.mean, dtype=np.float64)
+                np.divide(centred, self.std, out=out[rows], casting="same_kind")
+        if not np.isfinite(out).all():
+            finite_matrix(x.astype(np.float64, copy=False))
+            row, column = np.argwhere(~np.isfinite(out))[0]
+            raise ValueError(
+                f"x is {x[row, column]} in row {row}, column {column}, where the mean is "
+                f"{self.mean[column]:g} and the standard deviation {self.std[column]:g}: "
+                "too far off for a float32"
+            )
+        return out
+
+
+# Numbers that are converted at a time: a piece stays in the cache, and a set of 60,000 images is
+# never there twice.
+PIECE = 2**14
+
+
+def _in_pieces(x: NDArray[Any], function: Any) -> NDArray[np.float64]:
+    """Return the sum over the rows of `function(x)` in float64, without a copy of all of `x`."""
+    total = np.zeros(x.shape[1])
+    rows = max(1, PIECE // x.shape[1])
+    for start in range(0, len(x), rows):
+        piece = function(x[start : start + rows].astype(np.float64))
+        total += piece.sum(axis=0)
+    return total

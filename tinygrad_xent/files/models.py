@@ -114,6 +114,7 @@ def load_model(path: PathLike, *, allow_nonfinite: bool = False) -> Any:
     """Rebuild a model from its file alone: architecture from the metadata, then the arrays.
 
     `path` is of a file that `save` wrote, as in the example there; `allow_nonfinite` as for `load`.
+    The model is there to be used: in ``eval()``, where `nn.Dropout` does nothing.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def load_model(path: PathLike, *, allow_nonfinite: bool = False) -> Any:
         why = f"{type(error).__name__}: {short(error)}{_newer(about)}"
         raise ModelError(f"{path}: the architecture in it cannot be built: {why}") from error
     _fill(model, arrays, path, allow_nonfinite)
-    return model
+    return model.eval()
 
 
 def read_metadata(path: PathLike) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def _trained() -> tuple[History, dict[str, calibration.Reliability]]:
 def picture() -> Any:
     """Loss and accuracy over the epochs; confidence against accuracy."""
     history, seen = _trained()
-    epoch, loss, _, test_loss, accuracy = np.array(history).T
+    epoch, loss, _, test_loss, accuracy, *_ = np.array(history).T
     figure, (losses, right, reliable) = panels(3, height=4.0)
     best = int(test_loss.argmin())
 

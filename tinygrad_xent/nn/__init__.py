@@ -1,7 +1,19 @@
 """Models: Module and what is built from it."""
 
 from . import initialise
-from .layers import MLP, Linear, ReLU, Sequential, Sigmoid, Tanh
+from .clipping import clip_grad_norm
+from .layers import MLP, Dropout, Linear, ReLU, Sequential, Sigmoid, Tanh
 from .module import Module
 
-__all__ = ["MLP", "Linear", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh", "initialise"]
+__all__ = [
+    "MLP",
+    "Dropout",
+    "Linear",
+    "Module",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "clip_grad_norm",
+    "initialise",
+]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import ops
+from ..ops.dropout import probability
 from ..tensor import Tensor
 from ..value import get_default_dtype
 from .initialise import Initialiser, Seed, fan_in_uniform, generator
@@ -109,6 +110,53 @@ class Sigmoid(Activation):
         return ops.sigmoid(x)
 
 
+class Dropout(Module):
+    """In training each number becomes 0 with probability p, the others x / (1 - p); else x itself.
+
+    A network that cannot rely on any single unit learns what several of them agree on. The mean
+    stays, so that nothing has to be scaled where the layer does nothing: in ``model.eval()``.
+
+    Parameters
+    ----------
+    p
+        The probability, from 0 to 1, that a number is left out.
+    rng
+        A `numpy.random.Generator` or a seed; None draws a seed from the operating system.
+
+    Raises
+    ------
+    ValueError
+        If p is not a probability.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_xent as tx
+    >>> layer = tx.nn.Dropout(0.5, rng=0)
+    >>> layer(tx.Tensor(np.ones(4)))
+    Tensor([2., 2., 2., 0.], dtype=float64)
+    >>> layer.eval()(tx.Tensor(np.ones(4)))
+    Tensor([1., 1., 1., 1.], dtype=float64)
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
+        self.p = probability("Dropout: p", p)
+        self.rng = generator(rng)
+
+    def forward(self, x: Any) -> Any:
+        """Elementwise."""
+        if not self.training or not self.p:
+            return x
+        return ops.dropout(x, self.p, self.rng)
+
+    def config(self) -> dict[str, Any]:
+        """See `Module.config`."""
+        return {"p": self.p}
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p:g})"
+
+
 class Sequential(Module):
     """Layers one after the other, named ``"0"``, ``"1"``, … as in PyTorch.
 
@@ -157,8 +205,10 @@ class MLP(Sequential):
         Features, hidden sizes and classes: ``[64, 32, 10]``. Two sizes make softmax regression.
     activation
         ``"relu"``, ``"tanh"`` or ``"sigmoid"``.
+    dropout
+        The probability of a `Dropout` after each activation; 0 for none.
     rng, dtype, initialise
-        See `Linear`. One Generator draws all layers, in order.
+        See `Linear`. One Generator draws all layers, in order, and then what is left out.
 
     Examples
     --------
@@ -176,6 +226,7 @@ class MLP(Sequential):
         sizes: Sequence[int],
         activation: str = "relu",
         *,
+        dropout: float = 0.0,
         initialise: Initialiser = fan_in_uniform,
         rng: Seed = None,
         dtype: DTypeLike | None = None,
@@ -187,16 +238,19 @@ class MLP(Sequential):
             raise ValueError(f"MLP: got activation {activation!r}; wanted one of {known}")
         self.sizes = tuple(_size(f"MLP: sizes[{k}]", size) for k, size in enumerate(sizes))
         self.activation = activation
+        self.dropout = probability("MLP: dropout", dropout)
         rng = generator(rng)
         layers: list[Module] = []
         for fan_in, fan_out in pairwise(self.sizes):
             layers += [Linear(fan_in, fan_out, initialise=initialise, rng=rng, dtype=dtype)]
             layers += [ACTIVATIONS[activation]()]
-        super().__init__(*layers[:-1])
+            layers += [Dropout(self.dropout, rng=rng)] if self.dropout else []
+        super().__init__(*layers[: -2 if self.dropout else -1])  # none after the last Linear
 
     def config(self) -> dict[str, Any]:
         """See `Module.config`."""
-        return {"sizes": list(self.sizes), "activation": self.activation}
+        config = {"sizes": list(self.sizes), "activation": self.activation}
+        return config | ({"dropout": self.dropout} if self.dropout else {})
 
 
 def _size(what: str, size: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
 
 import numpy as np
@@ -11,6 +11,9 @@ import numpy as np
 from ..display import Part, module_html
 from ..tensor import Tensor
 from ..value import Array, Value, _numbers
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _newest = [-1]  # the largest number of a Value on which a call is noted
 
@@ -40,6 +43,8 @@ class Module:
     # Matrices that PyTorch keeps the other way round, (out, in): transposed where a file is
     # written.
     transposed_in_pytorch: ClassVar[tuple[str, ...]] = ()
+
+    training = True  # until `eval` says otherwise: see `train`
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output."""
@@ -91,6 +96,19 @@ class Module:
         """Forget the gradients of all parameters."""
         for tensor in self.parameters():
             tensor.grad = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Behave as in training, here and in all modules below; returns the module itself.
+
+        `Dropout` is what behaves differently. ``mode=False`` is `eval`.
+        """
+        for _, module in self.named_modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Behave as in use, not in training: nothing is left out at random."""
+        return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of every Tensor's array, by path."""

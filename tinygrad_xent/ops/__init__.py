@@ -39,6 +39,7 @@ from .cumulative import (
     prod,
     recurrence,
 )
+from .dropout import dropout
 from .einsum import (
     einsum,
 )
@@ -243,8 +244,8 @@ __all__ = [
     "atleast_3d", "average", "binary_cross_entropy", "binary_cross_entropy_with_logits",
     "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "clip", "column_stack", "concatenate",
     "copysign", "cos", "cosh", "count_nonzero", "cross", "cross_entropy", "cumprod", "cumsum",
-    "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "dot", "dsplit", "dstack",
-    "einsum", "elu", "entr", "erf", "erfc", "exp", "exp2", "expand_dims", "expm1", "fabs",
+    "deg2rad", "degrees", "diag", "diagonal", "diff", "divide", "dot", "dropout", "dsplit",
+    "dstack", "einsum", "elu", "entr", "erf", "erfc", "exp", "exp2", "expand_dims", "expm1", "fabs",
     "flatten", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin",
     "fmod", "full_like", "gaussian_nll_loss", "gelu", "getitem", "gradient", "hardtanh", "hsplit",
     "hstack", "hypot", "inner", "isclose", "isfinite", "isinf", "isnan", "kl_div", "kron",

@@ -2,21 +2,31 @@
 
 - `fit`: train by cross-entropy on mini-batches
 - `History`, `Epoch`: what happened
-- `evaluate`, `Evaluation`: loss, accuracy and confusion counts
+- `Batch`, `StopTraining`: what callbacks are told, and how they end a run
+- `evaluate`, `Evaluation`: loss, accuracy, confusion counts, precision and recall, calibration
+- `predict`: the probability of each class, row by row
 """
 
 from __future__ import annotations
 
-from .evaluation import Evaluation, evaluate
+from .callbacks import Batch, StopTraining
+from .evaluation import evaluate
 from .history import Epoch, History
-from .loop import LEARNING_RATES, OPTIMIZERS, fit
+from .loop import fit
+from .plan import LEARNING_RATES, OPTIMIZERS
+from .prediction import predict
+from .report import Evaluation, Scores
 
 __all__ = [
     "LEARNING_RATES",
     "OPTIMIZERS",
+    "Batch",
     "Epoch",
     "Evaluation",
     "History",
+    "Scores",
+    "StopTraining",
     "evaluate",
     "fit",
+    "predict",
 ]

@@ -3,74 +3,122 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..data import Dataset, batches
-from ..data.checks import whole_number
+from ..data import Dataset
+from ..data.checks import generator
 from ..nn import Module
-from ..optim import SGD, Adam, AdamW, Optimizer
-from ..tensor import Tensor
-from ..value import Array, known
+from ..nn.modes import in_mode
+from ..optim import Optimizer
+from .callbacks import Batch, Callbacks
 from .evaluation import evaluated
 from .history import Epoch, History
-from .progress import progress_bar
-from .rows import checked_rows
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
-LEARNING_RATES = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3}
+from .interruption import Interruption
+from .plan import Plan, optimizer_of, plan_of
+from .progress import Progress, progress_bar
+from .run import Run
+from .trouble import Wrong, ran_away, wrong_in
 
 
 def fit(
     model: Module,
     data: Dataset | tuple[Any, Any],
     *,
+    validation: Dataset | tuple[Any, Any] | float | None = None,
     test: Dataset | tuple[Any, Any] | None = None,
     epochs: int = 30,
     batch_size: int = 32,
     optimizer: str | Optimizer = "adam",
     lr: float | None = None,
-    seed: int = 0,
+    schedule: Callable[[int, int], float] | str | None = None,
+    weight_decay: float | None = None,
+    clip_norm: float | None = None,
+    label_smoothing: float = 0.0,
+    class_weights: Sequence[float] | str | None = None,
+    patience: int | None = None,
+    seed: int | np.random.Generator = 0,
     compile: bool = False,
     progress: bool = False,
+    callbacks: Iterable[Any] = (),
     on_epoch: Callable[[Epoch], object] | None = None,
+    scale: Callable[[Any], Any] | None = None,
 ) -> History:
     """Train a classifier by cross-entropy on mini-batches, in place, and return what happened.
 
     Parameters
     ----------
     model
-        Takes rows, returns logits (N, K).
-    data, test
-        A `Dataset`, or rows x and class indices y. `test` is evaluated after each epoch.
+        Takes rows, returns logits (N, K). It trains in ``train()`` and is evaluated in ``eval()``;
+        afterwards it is in what it was in before.
+    data, validation, test
+        A `Dataset`, or rows x and class indices y. `validation` and `test` are evaluated after each
+        epoch; by `validation` the best epoch is chosen, by `test` nothing is. `validation` may also
+        be a fraction of the rows of each class, which is then not trained on.
     epochs, batch_size
         How often every row is seen, and how many at a time.
     optimizer
-        ``"sgd"``, ``"adam"``, ``"adamw"``, or an Optimizer of your own making (then without `lr`);
-        parameters of the model that it was not given stay as they are.
+        ``"sgd"``, ``"adam"``, ``"adamw"``, ``"rmsprop"``, ``"adagrad"``, or an Optimizer of your
+        own making (then without `lr` and `weight_decay`); parameters of the model that it was not
+        given stay as they are.
     lr
-        Learning rate; 0.1 for sgd and 0.003 for the others if not given.
+        Learning rate; `LEARNING_RATES` if not given, 0.003 for adam and 0.1 for sgd.
+    schedule
+        What the learning rate is multiplied by, a function ``schedule(t, total)`` of the step
+        t = 0, 1, … and the number of steps planned, or its name: see `optim.schedules`.
+    weight_decay
+        Of the optimizer; its own default if not given.
+    clip_norm
+        The length to which gradients are held: see `nn.clip_grad_norm`.
+    label_smoothing, class_weights
+        Of the loss that is minimised, as in `cross_entropy`: eps from 0 to 1, and a number > 0 per
+        class, or ``"balanced"``: N / (k n) for a class of n of N rows, k classes being there.
+    patience
+        Stop once the validation loss has not fallen for so many epochs. However the run ends, the
+        weights are then those of the best epoch.
     seed
-        Of the order of the rows. The same seed, model and data give the same weights.
+        Of the order of the rows and of which are held out: a whole number or a Generator. The same
+        seed, model (with the generators of its `nn.Dropout`) and data give the same weights and the
+        same history, to the last bit.
     compile
         Run the training step as a program that `tx.compile` writes of it: faster, equal to the last
-        bit. The model must be one that can be compiled.
+        bit. The model must be one that can be compiled: without `nn.Dropout`.
     progress
-        Show a progress bar with epoch, loss and accuracy.
+        Show a progress bar with epoch, loss, accuracy and the time that is left.
+    callbacks
+        Functions that are called with every `Epoch`, or objects with methods ``on_epoch(epoch)``
+        and ``on_batch(batch)``. They see the model in ``eval()`` after epochs, in ``train()`` after
+        batches, and may raise `training.StopTraining`.
     on_epoch
-        Called with every `Epoch`, also with epoch 0, which is before training.
+        One more such function. Epoch 0 is before training.
+    scale
+        Applied to the rows of each batch, such as a `data.Standardiser`. The rows stay as they are
+        kept, 60,000 images of uint8 in 47 MB, and every batch becomes the dtype of the model.
+
+    Returns
+    -------
+    History
+        An `Epoch` for each; ``history.best`` and ``history.stopped`` say which was the best and why
+        the run ended.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an argument or the data are wrong (a NaN is named by its row and column).
     IndexError
         If a label is not a class of the model.
     FloatingPointError
-        If a loss or a weight stops being finite, naming epoch and batch.
+        If a loss or a weight stops being finite, naming op, epoch and step. The weights are then
+        the last whose loss was finite, or with `validation` those of the best epoch.
+
+    Notes
+    -----
+    Ctrl-C ends the run after the batch: the epoch is evaluated as far as it came, with `validation`
+    the best weights are restored, and the history is returned. A second Ctrl-C raises
+    KeyboardInterrupt at once. This is so in the main thread, unless the program handles SIGINT
+    itself.
 
     Examples
     --------
@@ -81,100 +129,142 @@ def fit(
     >>> len(history), history[-1].test_accuracy > 0.9
     (41, True)
     """
-    x, y = checked_rows(data, model, "fit")
-    held_out = None if test is None else checked_rows(test, model, "fit: test")
-    epochs = whole_number("fit: epochs", epochs, least=1)
-    batch_size = whole_number("fit: batch_size", batch_size, least=1)
-    optimizer = _optimizer(optimizer, model, lr)
-    step = _training_step(model, optimizer, compile)
-    rng = np.random.default_rng(seed)
-    history = History()
-    with progress_bar(epochs, progress) as show:
-        for epoch in range(epochs + 1):
-            # What overflows here is reported once, by _not_finite.
-            with np.errstate(all="ignore"):
-                if epoch == 0:
-                    loss, accuracy, _ = evaluated(model, x, y)
-                    if not math.isfinite(loss):
-                        raise FloatingPointError(
-                            f"fit: the loss is {loss} before training: are the weights finite?"
-                        )
-                else:
-                    batched = batches(x, y, batch_size, rng)
-                    loss, accuracy = _train_one_epoch(step, optimizer, batched, epoch)
-                row = Epoch(epoch, loss, accuracy)
-                if held_out is not None:
-                    result = evaluated(model, *held_out)
-                    row = row._replace(test_loss=result.loss, test_accuracy=result.accuracy)
-            history.append(row)
-            show(row)
-            if on_epoch is not None:
-                on_epoch(row)
-    return history
+    rng = generator("fit: seed", seed)
+    moved_by = optimizer_of(optimizer, model, lr, weight_decay)
+    plan = plan_of(
+        model,
+        data,
+        moved_by,
+        rng,
+        validation=validation,
+        test=test,
+        epochs=epochs,
+        batch_size=batch_size,
+        schedule=schedule,
+        clip_norm=clip_norm,
+        label_smoothing=label_smoothing,
+        class_weights=class_weights,
+        patience=patience,
+        compile=compile,
+        scale=scale,
+    )
+    told = Callbacks([*callbacks, *([] if on_epoch is None else [on_epoch])])
+    return go_on(Run(model, moved_by, rng), plan, told, progress)
 
 
-Step = Callable[[Array, Array], tuple[Tensor, Any]]
+def go_on(run: Run, plan: Plan, callbacks: Callbacks, progress: bool = False) -> History:
+    """Train from where the run is to the end of the plan, or as far as it comes."""
+    try:
+        with (
+            in_mode(run.model, False),
+            progress_bar(plan.epochs, progress) as bar,
+            Interruption(say=progress) as interruption,
+        ):
+            why = _epochs(run, plan, callbacks, bar, interruption)
+    finally:
+        if plan.schedule is not None:
+            run.optimizer.lr = run.lr
+    keep_best = plan.patience is not None or interruption.wanted
+    run.history.stopped = f"{why}; the weights are those of {_weights_kept(run, keep_best)}"
+    if progress and interruption.wanted:
+        Interruption.tell(run.history.stopped)
+    return run.history
 
 
-def _training_step(model: Module, optimizer: Optimizer, compile: bool) -> Step:
-    """Rows and labels to the loss, and how many rows were right; if that is finite, an update."""
+def _epochs(
+    run: Run, plan: Plan, callbacks: Callbacks, bar: Progress, interruption: Interruption
+) -> str:
+    """One epoch after the other; why there are no more."""
+    starts: list[dict[str, Any]] = []  # of this epoch and the one before
+    while run.epoch < plan.epochs:
+        why = None
+        # What overflows here is reported once, by ran_away; callbacks are told as they were before.
+        with np.errstate(all="ignore"):
+            if run.epoch < 0:
+                row = _before_training(run, plan)
+            else:
+                starts = [*starts, *_start(run)][-2:]
+                row, why = _train_one_epoch(run, plan, starts, callbacks, bar, interruption)
+            if plan.validation is not None:
+                result = evaluated(run.model, plan.validation)
+                row = row._replace(validation_loss=result.loss, validation_accuracy=result.accuracy)
+            if plan.test is not None:
+                result = evaluated(run.model, plan.test)
+                row = row._replace(test_loss=result.loss, test_accuracy=result.accuracy)
+        run.add(row, validated=plan.validation is not None)
+        bar.epoch(row)
+        stop = callbacks.epoch(row)
+        if why is not None:
+            return why
+        if interruption.wanted:
+            return f"interrupted after epoch {row.epoch}"
+        if stop is not None:
+            return f"stopped after epoch {row.epoch}: {stop}"
+        if plan.patience is not None and run.since_best >= plan.patience:
+            return f"stopped after epoch {row.epoch}: no lower validation loss for {plan.patience}"
+    return f"all {plan.epochs} epochs are done"
 
-    def step(rows: Array, labels: Array) -> tuple[Tensor, Any]:
-        logits = model(Tensor.wrap(rows))  # the batch is a copy already
-        loss = ops.cross_entropy(logits, labels)
-        right = (logits.argmax(axis=1) == labels).sum()
-        value = loss.detach()
-        if known(ops.isfinite(loss)):
-            optimizer.zero_grad()
-            loss.backward()
-            del loss, logits  # and their graph, which would keep the weights of before the step
-            optimizer.step()
-        return value, right
 
-    if not compile:
-        return step
-    from ..compiler import compile as compiled
-
-    return compiled(step)
+def _before_training(run: Run, plan: Plan) -> Epoch:
+    """Epoch 0: what the weights are worth as they are."""
+    result = evaluated(run.model, plan.rows)
+    loss = result.loss
+    if not plan.objective.is_plain:
+        loss = plan.objective.mean(run.model, plan.rows)
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"fit: the loss is {loss} before training: are the weights finite?"
+        )
+    return Epoch(0, loss, result.accuracy)
 
 
 def _train_one_epoch(
-    step: Step, optimizer: Optimizer, batched: Iterable[tuple[Array, Array]], epoch: int
-) -> tuple[float, float]:
-    """One pass over the rows; the mean loss and accuracy of the batches as they were met."""
-    total, right, seen = 0.0, 0, 0
-    for k, (rows, labels) in enumerate(batched):
-        loss, hits = step(rows, labels)
-        number = loss.item()
-        if not math.isfinite(number):
-            raise _not_finite("the loss", number, f"in epoch {epoch}, batch {k}", optimizer)
-        right += int(hits)
-        total += number * len(labels)
-        seen += len(labels)
-    for p in optimizer.params:  # the last step has no loss after it that would tell
-        wrong = p.numpy()[~np.isfinite(p.numpy())]
-        if wrong.size:
-            raise _not_finite("a weight", wrong[0], f"after epoch {epoch}", optimizer)
-    return total / seen, right / seen
+    run: Run,
+    plan: Plan,
+    starts: list[dict[str, Any]],
+    callbacks: Callbacks,
+    bar: Progress,
+    interruption: Interruption,
+) -> tuple[Epoch, str | None]:
+    """One pass over the rows, each batch as it was met; and why the run is to end within it."""
+    epoch, why = run.epoch + 1, None
+    total, mass, right, seen = 0.0, 0.0, 0, 0
+    with in_mode(run.model, True):
+        for k, (rows, labels) in enumerate(plan.rows.shuffled(plan.batch_size, run.rng)):
+            loss, hits = plan.take_step(run, rows, labels, plan.step)
+            if not math.isfinite(loss):
+                raise ran_away(run, plan, starts, Wrong("the loss", loss, epoch, k, run.steps - 1))
+            weight = plan.objective.mass(labels)
+            total, mass = total + loss * weight, mass + weight
+            right, seen = right + hits, seen + len(labels)
+            bar.batch(epoch, (k + 1) / plan.batches)
+            if callbacks.on_batch:
+                rate, accuracy = run.optimizer.lr, hits / len(labels)
+                news = Batch(epoch, k, plan.batches, run.steps - 1, loss, accuracy, rate)
+                why = callbacks.batch(news)
+            if why is not None or interruption.wanted:
+                reason = "interrupted" if why is None else f"stopped: {why},"
+                why = f"{reason} in epoch {epoch}, after {k + 1} of {plan.batches} batches"
+                break
+    wrong = wrong_in(run, loss, k)  # no loss comes after the last step
+    if wrong is not None:
+        raise ran_away(run, plan, starts, wrong)
+    return Epoch(epoch, total / mass, right / seen, learning_rate=run.optimizer.lr), why
 
 
-def _not_finite(what: str, number: Any, when: str, optimizer: Optimizer) -> FloatingPointError:
-    return FloatingPointError(
-        f"fit: {what} is {number} {when}: the weights have run away; "
-        f"try a smaller learning rate than {optimizer.lr:g}"
-    )
+def _start(run: Run) -> list[dict[str, Any]]:
+    """Where an epoch begins, to find the step if one goes wrong; nothing if that cannot be told."""
+    try:
+        return [run.take()]
+    except TypeError:  # an optimizer of the user's that does not say what its state is
+        return []
 
 
-def _optimizer(optimizer: str | Optimizer, model: Module, lr: float | None) -> Optimizer:
-    if isinstance(optimizer, Optimizer):
-        if lr is not None:
-            raise ValueError("fit: lr was given beside an Optimizer, which has its own")
-        if {id(p) for p in optimizer.params}.isdisjoint(id(p) for p in model.parameters()):
-            raise ValueError("fit: the Optimizer has none of this model's parameters")
-        return optimizer
-    if optimizer not in OPTIMIZERS:
-        known = ", ".join(OPTIMIZERS)
-        raise ValueError(f"fit: got optimizer {optimizer!r}; wanted an Optimizer or one of {known}")
-    return OPTIMIZERS[optimizer](
-        model.parameters(), LEARNING_RATES[optimizer] if lr is None else lr
-    )
+def _weights_kept(run: Run, keep_best: bool) -> str:
+    """Of which epoch the weights are from now on."""
+    best = run.history.best
+    if not keep_best or best is None or run.best is None:
+        return f"epoch {run.epoch}, the last"
+    if best.epoch != run.epoch:
+        run.model.load_state_dict(run.best)
+    return f"epoch {best.epoch}, the best"

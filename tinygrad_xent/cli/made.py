@@ -1,0 +1,57 @@
+"""How a run was made: what somebody needs to make it again."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+from collections.abc import Sequence
+from importlib import metadata
+
+import numpy as np
+
+from .. import __version__, data, nn
+from .arguments import with_values
+
+
+def how_made(
+    options: argparse.Namespace, model: nn.Module, train: data.Dataset, test: data.Dataset
+) -> dict[str, str]:
+    """Command, data, sizes, seed and versions, as names and texts; nothing of the time of day.
+
+    The same for the same run, wherever it is written to.
+    """
+    layers = " - ".join(type(module).__name__ for _, module in model.named_modules())
+    sizes = getattr(model, "sizes", None)
+    return {
+        "command": command(options.words),
+        "data": f"{train.name}: {train.source}",
+        "rows": f"{len(train)} to train on, {len(test)} to test",
+        "columns": str(len(train.features)),
+        "classes": str(len(train.classes)),
+        "model": f"{layers if sizes is None else '-'.join(map(str, sizes))}, "
+        f"{sum(p.size for p in model.parameters())} parameters",
+        "training": f"{options.epochs} epochs, batches of {options.batch_size}, "
+        f"{options.optimizer}",
+        "seed": str(options.seed),
+        "versions": versions(),
+    }
+
+
+def command(words: Sequence[str]) -> str:
+    """The command as it was typed, without where its files go."""
+    known = argparse.ArgumentParser(add_help=False)
+    known.add_argument("--out")
+    known.add_argument("--quiet", action="store_true")
+    _, rest = known.parse_known_args(with_values(words))
+    return shlex.join(["tinygrad-xent", *rest])
+
+
+def versions() -> str:
+    """Of this package and those that a run depends on."""
+    found = [f"tinygrad_xent {__version__}", f"NumPy {np.__version__}"]
+    try:
+        found.append(f"matplotlib {metadata.version('matplotlib')}")
+    except metadata.PackageNotFoundError:
+        found.append("no matplotlib")
+    return ", ".join([*found, f"Python {platform.python_version()}"])

@@ -1,0 +1,110 @@
+"""Run: everything on which the next epoch depends, in one place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..nn import Module
+from ..optim import Optimizer
+from ..value import Array
+from .history import Epoch, History
+
+
+class Run:
+    """A training run as far as it has come: weights, optimizer, generators, history and the best.
+
+    What does not change from epoch to epoch, data and options, is the `Plan`. ``take()`` gives all
+    of it as plain numbers and arrays; ``put_back`` into a run of fresh objects goes on as this one
+    would have, bit for bit.
+
+    Attributes
+    ----------
+    lr : float
+        The learning rate before a schedule multiplies it.
+    steps : int
+        How many optimizer steps were taken.
+    best : dict or None
+        The weights of the epoch with the least validation loss.
+    since_best : int
+        How many epochs ago that was.
+    """
+
+    def __init__(self, model: Module, optimizer: Optimizer, rng: np.random.Generator) -> None:
+        self.model, self.optimizer, self.rng = model, optimizer, rng
+        self.lr = optimizer.lr
+        self.history = History()
+        self.steps = 0
+        self.best: dict[str, Array] | None = None
+        self.since_best = 0
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch in the history; -1 if there is none yet."""
+        return self.history[-1].epoch if self.history else -1
+
+    def add(self, row: Epoch, validated: bool) -> None:
+        """Add an epoch to the history; if it is the best so far, keep its weights."""
+        before = self.history.best
+        self.history.append(row)
+        if not validated:
+            return
+        if self.best is None or self.history.best is not before:
+            self.best, self.since_best = self.model.state_dict(), 0
+        else:
+            self.since_best += 1
+
+    def take(self) -> dict[str, Any]:
+        """A copy of everything: dicts and lists of arrays, numbers and texts.
+
+        Raises
+        ------
+        TypeError
+            If the optimizer is a class of your own whose state is no plain numbers and arrays.
+        """
+        return {
+            "weights": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generators": {
+                name: copy.deepcopy(rng.bit_generator.state) for name, rng in self._generators()
+            },
+            "history": [tuple(row) for row in self.history],
+            "lr": self.lr,
+            "steps": self.steps,
+            "best": None if self.best is None else dict(self.best),
+            "since_best": self.since_best,
+        }
+
+    def put_back(self, state: Mapping[str, Any]) -> None:
+        """Be where that run was when `state` was taken of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is of another model, optimizer or kind of generator.
+        """
+        generators = dict(self._generators())
+        if generators.keys() != state["generators"].keys():
+            names = [sorted(found) for found in (state["generators"], generators)]
+            raise ValueError(f"put_back: got generators {names[0]}; wanted {names[1]}")
+        self.model.load_state_dict(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, rng in generators.items():
+            rng.bit_generator.state = state["generators"][name]
+        self.history[:] = [Epoch(*row) for row in state["history"]]
+        self.lr, self.steps = state["lr"], state["steps"]
+        self.best = None if state["best"] is None else dict(state["best"])
+        self.since_best = state["since_best"]
+
+    def _generators(self) -> Iterator[tuple[str, np.random.Generator]]:
+        """That of the order, and those that modules draw from, each once."""
+        seen = {id(self.rng)}
+        yield "order", self.rng
+        for path, module in self.model.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, np.random.Generator) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{path}.{name}" if path else name, value
