@@ -332,6 +332,15 @@ def run(examples, seed=0):
     return passed, slowest
 
 
+def megabytes():
+    """The most memory that this process has had."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return float("nan")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=2000)
@@ -340,7 +349,8 @@ def main():
     passed, slowest = run(options.examples, options.seed)
     print(
         f"model files: {options.examples:,} tried, {passed / options.examples:.0%} past the first "
-        f"checks, the slowest took {slowest:.2f} s; a model or a ModelError each time"
+        f"checks, the slowest took {slowest:.2f} s, {megabytes():.0f} MB at most; a model or a "
+        "ModelError each time"
     )
 
 
