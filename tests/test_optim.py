@@ -448,7 +448,7 @@ def test_wrong_parameters_are_named(make, params, error, message):
 
 @pytest.mark.parametrize("make", EVERY)
 @pytest.mark.parametrize("name", ["lr", "weight_decay"])
-@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "0.1", None])
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, 10**400, "0.1", None, 1j])
 def test_wrong_numbers_are_named(make, name, value):
     with pytest.raises(ValueError, match=f"^{make.__name__}: {name} is {value!r}; wanted"):
         make([leaf()], **{name: value})
