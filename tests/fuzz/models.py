@@ -22,6 +22,7 @@ DTYPES = {
     "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
 }
 # fmt: on
+SEEDS = Path(__file__).parent / "seeds" / "models"
 CODES = [*DTYPES, "BF16", "C64", "F8_E4M3", "F8_E5M2", "F4", "f32", "", "F128"]
 
 
@@ -319,6 +320,8 @@ def run(examples, seed=0):
     with tempfile.TemporaryDirectory() as folder:
         for content in files:
             assert attempt(content, folder)
+        for path in sorted(SEEDS.glob("*")):  # which once went wrong
+            attempt(path.read_bytes(), folder)
         for k in range(examples):
             content = mutate(rng, one_of(rng, files))
             began = time.perf_counter()
