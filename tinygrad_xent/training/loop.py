@@ -201,7 +201,8 @@ def _epochs(
         if stop is not None:
             return f"stopped after epoch {row.epoch}: {stop}"
         if plan.patience is not None and run.since_best >= plan.patience:
-            return f"stopped after epoch {row.epoch}: no lower validation loss for {plan.patience}"
+            long = "1 epoch" if plan.patience == 1 else f"{plan.patience} epochs"
+            return f"stopped after epoch {row.epoch}: no lower validation loss for {long}"
     return f"all {plan.epochs} epochs are done"
 
 
