@@ -19,7 +19,7 @@ from tinygrad_xent.optim.schedules import cosine, exponential, linear, named, st
         (step(), 9, [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01]),
         (step(), 10, [1] * 4 + [0.1] * 4 + [0.01] * 2),  # thirds, rounded up
         (step(0.1), 10, [10.0**-t for t in range(10)]),
-        (warm_up(0.1), 70, [t / 7 for t in range(1, 8)] + [1] * 63),  # 0.1 * 70 > 7
+        (warm_up(0.07), 100, [t / 7 for t in range(1, 8)] + [1] * 93),  # 0.07 * 100 > 7
         (step(np.int64(3), np.float32(0.5)), 4, [1, 1, 1, 0.5]),
         (step(1, 0), 3, [1, 0, 0]),
         (exponential(0.5), 4, [1, 1 / 2, 1 / 4, 1 / 8]),
@@ -93,6 +93,7 @@ def test_a_schedule_drives_an_optimizer():
         (lambda: step(3, -0.1), ValueError, "step: gamma is -0.1"),
         (lambda: exponential(math.inf), ValueError, "exponential: gamma is inf"),
         (lambda: cosine(math.nan), ValueError, "cosine: floor is nan"),
+        (lambda: linear(10**400), ValueError, "linear: floor is 1000"),
         (lambda: linear(None), ValueError, "linear: floor is None"),
         (lambda: warm_up(-3), ValueError, "warm_up: steps is -3"),
         (lambda: warm_up(1.5), ValueError, "warm_up: steps is 1.5; wanted whole steps"),
