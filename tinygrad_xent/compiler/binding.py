@@ -285,9 +285,11 @@ class Binder:
 
     def _array(self, node: Node) -> str:
         """The array of a node after the run: returned by it, or in the program's memory."""
-        node = self.program.kept(node)
+        asked, node = node, self.program.kept(node)
         if node in self.is_given:
-            return self.is_given[node]
+            text = self.is_given[node]
+            scalar = isinstance(asked.value, np.ndarray) and isinstance(node.value, np.generic)
+            return f"as_array({text})" if scalar else text
         out = self.program.plan.out[node]
         assert isinstance(out, Buffer)
         return self.bind(self.program.namespace[self.program.source.names[node]], "b")

@@ -94,12 +94,10 @@ def _same(found: Any, noted: Any) -> bool:
 
 
 def _same_bits(a: Any, b: Any) -> bool:
-    if isinstance(a, (np.ndarray, np.generic)):
-        if a.shape != b.shape or a.dtype != b.dtype:
-            return False
-        return a.dtype.hasobject or a.tobytes() == b.tobytes() or _same_with_nan(a, b)
-    return a == b or (a != a and b != b)
-
-
-def _same_with_nan(a: Any, b: Any) -> bool:
+    if not isinstance(a, (np.ndarray, np.generic)):
+        return bool(a == b or (a != a and b != b))
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.hasobject or a.tobytes() == b.tobytes():
+        return True
     return a.dtype.kind in "fc" and bool(np.all((a == b) | ((a != a) & (b != b))))
