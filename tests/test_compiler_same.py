@@ -324,6 +324,35 @@ def results_that_are_kept(wrap):
     return [[part.copy() if part is X else part for part in run(X * k)] for k in range(4)]
 
 
+def writing_where_it_holds(wrap):
+    def f(x, y):
+        z = x * 2
+        np.add(z, y, out=z, where=x > 0)
+        np.multiply(z, 2, out=z, where=y[0] > 0)
+        return z
+
+    run = wrap(f)
+    return [run(X, X * 3), run(X - 1, X), run(-X, X[::-1])]
+
+
+def layouts(wrap):
+    """What lies by columns stays so: the last bit of a product may depend on it."""
+    w = tx.Tensor(np.eye(4) + X[:4], requires_grad=True)
+    optimizer = tx.optim.SGD([w], lr=0.1)
+
+    def f(x):
+        loss = ((x @ w.T) ** 2).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    run, found = wrap(f), []
+    for x in (X, np.asfortranarray(X), X[::2], X[:, ::-1], X[:1]):
+        run(x)
+        found += [w, w._array.strides]
+    return found
+
+
 def an_unusual_dtype(wrap):
     def f(x, k):
         return np.float_power(x, 0.1), np.float_power(x, k), np.ldexp(x, 3), x**k, x % 0.3, x // k
@@ -371,6 +400,8 @@ SAME = [
     gradients_of_what_is_returned,
     results_that_are_kept,
     an_unusual_dtype,
+    layouts,
+    writing_where_it_holds,
 ]
 
 

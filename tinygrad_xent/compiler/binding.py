@@ -13,8 +13,7 @@ from ..value import GRAPH, KEEPS_GRAD, NOBODY, USER, Value, as_array, get_defaul
 from .buffers import Buffer
 from .containers import Container, is_input
 from .program import Input, Program
-from .simplify import strides
-from .trace import Node
+from .trace import Node, strides
 from .tracing import Made
 
 MISSED = object()  # what a program returns that is not for this call

@@ -268,11 +268,12 @@ class Trace(Listener):
         if alone and not isinstance(function, tuple):
             plain = {key: part for key, part in kwargs.items() if key != "out"}
             node = self._node(kind, function, args, plain)
-            out = before.value.copy()
-            args, plain = self._values(node)
-            function(*args, **plain, out=out)
-            natural = evaluate(kind, function, args, plain) if "where" not in plain else out
-            if natural.shape == out.shape and "where" not in plain:
+            out = before.value.copy(order="K")
+            values, options = self._values(node)
+            function(*values, **options, out=out)
+            natural = evaluate(kind, function, values, options) if "where" not in plain else out
+            alike = natural.shape == out.shape and strides(natural) == strides(out)
+            if alike and "where" not in plain:
                 result = self._results(node, natural)
                 if natural.dtype != out.dtype:
                     result = self.record("method", "astype", (result, out.dtype))
@@ -364,6 +365,11 @@ def settled(kind: str, tree: Any) -> Any:
         return slice(*map(number, (x.start, x.stop, x.step))) if type(x) is slice else x
 
     return bounds(tree) if kind == "getitem" else mapped(tree, number)
+
+
+def strides(value: Any) -> Any:
+    """The strides of an array, on which the last bit of a product may depend; () of a number."""
+    return value.strides if isinstance(value, np.ndarray) else ()
 
 
 def _numbers_of(x: Any) -> int:
