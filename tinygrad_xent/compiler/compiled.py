@@ -200,8 +200,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
     What the function reaches through its arguments, closure and globals is read anew in each call:
     arrays, the model's parameters, an optimizer's state, and numbers, such as a learning rate. A
-    change of shape, dtype or structure is traced anew, once for each. Programs share their memory
-    between calls: do not run one in two threads.
+    change of shape, dtype or structure is traced anew, once for each. Programs use their memory
+    again in each call; calls from several threads take turns.
 
     Parameters
     ----------
@@ -217,8 +217,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     Raises
     ------
     TraceError
-        In a call, if the function branches on values, draws random numbers or leaves for Python's
-        numbers; it names the line and says what to do.
+        In a call, if the function branches on values, draws random numbers, leaves for Python's
+        numbers, prints or does something else that would happen once; it says what to do.
 
     Examples
     --------

@@ -272,12 +272,12 @@ class Trace(Listener):
             values, options = self._values(node)
             function(*values, **options, out=out)
             natural = evaluate(kind, function, values, options) if "where" not in plain else out
-            alike = natural.shape == out.shape and strides(natural) == strides(out)
+            alike = natural.shape == out.shape and np.asarray(natural).strides == out.strides
             if alike and "where" not in plain:
                 result = self._results(node, natural)
                 if natural.dtype != out.dtype:
                     result = self.record("method", "astype", (result, out.dtype))
-                target._node = result._node
+                target._node = result._as_array()._node  # of no axes, NumPy gives a scalar
                 return target
         first = self.nodes[before.storage]
         if first.kind in ("input", "constant"):
