@@ -30,6 +30,7 @@ from .value import (
     copied,
     enable_grad,
     is_grad_enabled,
+    known,
     last_walk,
     no_grad,
 )
@@ -236,7 +237,7 @@ def _recorded_values(value: Value) -> list[Any]:
     for x, array in zip((value, *value.inputs), value.recorded, strict=True):
         if not isinstance(x, Value) or not x._needs_grad:
             recorded.append(array)
-        elif x._array is array or np.array_equal(x._array, array, equal_nan=True):
+        elif x._array is array or known(np.array_equal(x._array, array, equal_nan=True)):
             recorded.append(x)
         else:
             raise RuntimeError(
@@ -282,7 +283,9 @@ def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
 
 @functools.lru_cache(maxsize=64)
 def _ones(n: int, dtype: Any) -> Array:
-    return np.ones(n, dtype)
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def _seed(root: Value, gradient: Any, caller: str) -> Any:

@@ -5,17 +5,15 @@ the program is for them, runs it, and puts its results where eager execution wou
 from __future__ import annotations
 
 import sys
-import types
 from typing import Any
 
 import numpy as np
 
-from ..value import GRAPH, NOBODY, USER, Value, as_array, get_default_dtype
+from ..value import GRAPH, KEEPS_GRAD, NOBODY, USER, Value, as_array, get_default_dtype
 from .buffers import Buffer
-from .places import Container, is_input
+from .containers import Container, is_input
 from .program import Input, Program
-from .simplify import strides
-from .trace import Node
+from .trace import Node, strides
 from .tracing import Made
 
 MISSED = object()  # what a program returns that is not for this call
@@ -62,7 +60,7 @@ class Binder:
             container: Container = found[1][0]
             key = found[1][1]
             if (id(container), key) in self.written and container.before[key] is tensor:
-                return container.text(self.bind(container.holder, "d"), key)
+                return container.text(self.bind, key)
         return self.bind(tensor, "p")
 
     def miss_unless(self, condition: str) -> None:
@@ -75,10 +73,12 @@ class Binder:
         self._guards()
         for k, one in enumerate(self.program.inputs):
             self._read(k, one)
+        self._apart()
         self._settings()
         self._run()
+        self.lines.append(f"result = {self._tree(self.record.result)}")
         self._write()
-        self.lines.append(f"return {self._tree(self.record.result)}")
+        self.lines.append("return result")
         text = "def call(args, kwargs):\n" + "".join(f"    {line}\n" for line in self.lines)
         exec(compile(text, "<bound>", "exec"), self.names)
         self.text = text
@@ -89,11 +89,26 @@ class Binder:
     def _arguments(self) -> None:
         names, positional = self.record.argument_names, self.record.positional
         self.miss_unless(f"len(args) == {positional} and len(kwargs) == {len(names) - positional}")
+        if names[positional:]:
+            self.miss_unless(f"[*kwargs] == {names[positional:]!r}")
         for k in range(len(names)):
-            value = f"args[{k}]" if k < positional else f"kwargs.get({names[k]!r})"
+            value = f"args[{k}]" if k < positional else f"kwargs[{names[k]!r}]"
             self.lines.append(f"a{k} = {value}")
         for k, x in enumerate(self.record.arguments):
             self._like(f"a{k}", x)
+        self._strangers()
+
+    def _strangers(self) -> None:
+        """Tensors that were two, or none that the function knows, must be so again."""
+        passed = self.record.passed_tensors
+        places = sorted(set(passed.values()))
+        pairs = [f"a{j} is not a{k}" for k in places for j in places if j < k]
+        known = frozenset(passed.keys() ^ self.record.surroundings.tensors.keys())
+        if known and places:
+            self.names["known"] = known
+            pairs += [f"id(a{k}) not in known" for k in places]
+        if pairs:
+            self.miss_unless(" and ".join(pairs))
 
     def _like(self, text: str, x: Any) -> None:
         """What an argument must be: of this structure, these shapes and dtypes."""
@@ -113,7 +128,12 @@ class Binder:
             for key, part in x.items() if isinstance(x, dict) else enumerate(x):
                 self._like(f"{text}[{key!r}]", part)
         elif isinstance(x, Value) and id(x) in self.record.passed_tensors:
-            self.miss_unless(f"type({text}) is {self.bind(type(x), 't')} and {text}.op is None")
+            first = f"a{self.record.passed_tensors[id(x)]}"
+            self.miss_unless(
+                f"type({text}) is {self.bind(type(x), 't')} and {text}.op is None"
+                if first == text
+                else f"{text} is {first}"
+            )
         elif x is None or isinstance(x, (bool, int, float, str, bytes)):
             self.miss_unless(
                 f"type({text}) is {type(x).__name__} and {text} == {x!r}"
@@ -141,30 +161,57 @@ class Binder:
         record = self.record
         conditions = []
         for container in record.surroundings.containers:
-            holder = container.holder
-            is_cell = isinstance(holder, types.CellType)
-            name = self.bind(holder, "d")
-            if container.whole and not is_cell:  # what it will make is not there yet
-                conditions.append(f"len({name}) == {len(container.before)}")
-            for key, value in container.before.items():
-                place = container.text(name, key)
-                replaced = isinstance(value, Value) and (
-                    value.op is not None or (id(container), key) in self.written
-                )
-                if replaced or container.during[key] is not value:  # of its kind, whatever it is
-                    conditions.append(f"type({place}) is {self.bind(type(value), 't')}")
-                else:
-                    conditions.append(f"{place} is {self.bind(value, 'o')}")
-        for (_, fact), (kind, value) in record.surroundings.facts.items():
-            conditions.append(f"{self.bind(kind, 'k')}.{fact} is {self.bind(value, 'o')}")
+            conditions += self._unchanged(container)
+        for found, length, _ in record.surroundings.long:
+            conditions.append(f"len({self.bind(found, 'd')}) == {length}")
+        for found, before in record.surroundings.sets:
+            conditions.append(f"{self.bind(found, 'd')} == {self.bind(before, 'd')}")
         for key, (tensor, _) in record.surroundings.tensors.items():
             name = self.tensor(tensor)
             conditions.append(f"{name}._needs_grad is {tensor._needs_grad}")
+            if tensor._notes is None:  # no hooks
+                conditions.append(f"{name}._notes is None")
+            else:
+                self.names["hooks"] = hooks
+                conditions.append(f"hooks({name}) == {self.bind(hooks(tensor), 'h')}")
             if tensor._needs_grad:
                 conditions.append(f"{name}._grad is {'not ' * record.had_grad[key]}None")
         conditions.append(f"get_default_dtype() is {self.bind(get_default_dtype(), 't')}")
         for start in range(0, len(conditions), 20):
             self.miss_unless(" and ".join(conditions[start : start + 20]))
+
+    def _unchanged(self, container: Container) -> list[str]:
+        """What must be true of a container."""
+        name, before = self.bind(container.holder, "d"), container.before
+        conditions = [f"not hasattr({name}, {key!r})" for key in container.unset]
+        if container.whole and isinstance(container.holder, dict) and len(before) > 1:
+            keys = self.bind(list(before), "l")
+            conditions.append(f"[*{name}] == {keys}")
+        elif container.whole:  # what it will make is not there yet
+            conditions.append(f"len({name}) == {len(before)}")
+        for key, value in before.items():
+            place = container.text(self.bind, key)
+            if isinstance(value, Value) and (id(container), key) in self.written:
+                conditions.append(f"type({place}) is {self.bind(type(value), 't')}")
+            else:
+                conditions += self._still(place, value, container.during[key])
+        return conditions
+
+    def _still(self, place: str, value: Any, during: Any) -> list[str]:
+        """What must be true of an entry: what a stand-in stood for may be another of its kind."""
+        if type(value) is str:
+            return [f"{place} == {value!r}"]
+        if during is value:
+            return [f"{place} is {self.bind(value, 'o')}"]
+        kind = f"type({place}) is {self.bind(type(value), 't')}"
+        if not isinstance(value, tuple):
+            return [kind]
+        parts = [
+            condition
+            for k, part in enumerate(value)
+            for condition in self._still(f"{place}[{k}]", part, during[k])
+        ]
+        return [kind, f"len({place}) == {len(value)}", *parts]
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -173,7 +220,9 @@ class Binder:
         if kind == "argument":
             text = f"a{where[0]}"
         elif kind == "entry":
-            text = where[0].text(self.bind(where[0].holder, "d"), where[1])
+            text = where[0].text(self.bind, where[1])
+        elif kind == "outside":
+            text = self.bind(where[0], "c")
         else:
             text = f"{self.tensor(where[0])}.{'_array' if kind == 'array' else '_grad'}"
         return text + "".join(f"[{key!r}]" for key in one.path)
@@ -209,6 +258,18 @@ class Binder:
             self.lines.append(f"    i{k} = i{k}.copy(order='K')")
         self.lines.append(f"    seen[{k}] = i{k}")
 
+    def _apart(self) -> None:
+        """What is written into must not be, in part, what something else is read from."""
+        inputs = self.program.inputs
+        written = [one for one, _ in self.record.mutated]
+        for j, one in enumerate(inputs):
+            for k, other in enumerate(inputs):
+                passed = "argument" in (one.where[0], other.where[0])
+                arrays = isinstance(other.node.value, np.ndarray)
+                if one in written and one is not other and passed and arrays:
+                    self.names["overlap"] = np.may_share_memory
+                    self.miss_unless(f"not overlap(i{j}, i{k})")
+
     # --- running and writing ---------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -226,9 +287,11 @@ class Binder:
 
     def _array(self, node: Node) -> str:
         """The array of a node after the run: returned by it, or in the program's memory."""
-        node = self.program.kept(node)
+        asked, node = node, self.program.kept(node)
         if node in self.is_given:
-            return self.is_given[node]
+            text = self.is_given[node]
+            scalar = isinstance(asked.value, np.ndarray) and isinstance(node.value, np.generic)
+            return f"as_array({text})" if scalar else text
         out = self.program.plan.out[node]
         assert isinstance(out, Buffer)
         return self.bind(self.program.namespace[self.program.source.names[node]], "b")
@@ -246,33 +309,44 @@ class Binder:
             text = "None" if node is None else self._array(node)
             self.lines.append(f"{name}._grad = {text}")
             if node is not None:
-                self.lines.append(f"{name}._grad_is_ours = False")
-        for one, node in self.record.mutated:
-            k = self.program.inputs.index(one)
-            self.lines.append(f"i{k}[...] = {self._array(node)}")
-        for container, key, tree in self.record.entries:
-            target = container.text(self.bind(container.holder, "d"), key)
+                scalar = not isinstance(node.value, np.ndarray) and id(tensor) in self.record.owned
+                self.lines.append(f"{name}._grad_is_ours = {scalar}")  # nobody writes into one
+        self._entries()
+        for n, (_, node) in enumerate(self.record.mutated):
+            copy = ".copy()" if self.program.kept(node).kind == "input" else ""
+            self.lines.append(f"m{n} = {self._array(node)}{copy}")
+        for n, (one, _) in enumerate(self.record.mutated):
+            self.lines.append(f"i{self.program.inputs.index(one)}[...] = m{n}")
+
+    def _entries(self) -> None:
+        """First all that goes into entries, then the entries, which may be read for it."""
+        out, targets = self.program.plan.out, []
+        for n, (container, key, tree) in enumerate(self.record.entries):
             kept = self.program.kept(tree) if isinstance(tree, Node) else tree
             if isinstance(kept, Node) and isinstance(out.get(kept), Node):
                 k = next(k for k, i in enumerate(self.program.inputs) if i.node is out[kept])
-                self.lines.append(f"{target} = i{k}")
+                self.lines.append(f"e{n} = i{k}")
             else:
-                self.lines.append(f"{target} = {self._tree(tree)}")
+                self.lines.append(f"e{n} = {self._tree(tree)}")
+            targets.append(container.text(self.bind, key))
+        self.lines += [f"{target} = e{n}" for n, target in enumerate(targets)]
 
     def _own(self, node: Node) -> str:
         """The array of a node for the caller to keep: a copy of what the program uses again."""
         kept = self.program.kept(node)
         text = self._array(node)
-        lasting = {x.storage for x in self.program.plan.out}
-        lasting |= {i.node.storage for i in self.program.inputs}
-        shared = kept.kind in ("input", "constant") or kept.storage in lasting
-        return f"{text}.copy()" if shared and isinstance(kept.value, np.ndarray) else text
+        shared = self.program.is_lasting(kept)
+        return f"{text}.copy(order='K')" if shared and isinstance(kept.value, np.ndarray) else text
 
     def _tree(self, tree: Any) -> str:
         if isinstance(tree, Node):
             return self._own(tree)
         if isinstance(tree, Made):
-            return f"made({self.bind(tree.kind, 'o')}, {self._own(tree.node)}, {tree.name!r})"
+            grad = "None" if tree.grad is None else self._own(tree.grad)
+            given = f"{self._own(tree.node)}, {tree.name!r}, {tree.needs_grad}, {grad}"
+            return f"made({self.bind(tree.kind, 'o')}, {given})"
+        if isinstance(tree, Value):
+            return self.tensor(tree)
         if type(tree) in (tuple, list):
             inside = ", ".join(map(self._tree, tree))
             comma = "," if isinstance(tree, tuple) and len(tree) == 1 else ""
@@ -294,8 +368,16 @@ def fits(array: Any, shape: Any, dtype: Any, layout: Any) -> bool:
     )
 
 
-def made(kind: Any, array: Any, name: str | None) -> Any:
+def made(kind: Any, array: Any, name: str | None, needs_grad: bool, grad: Any) -> Any:
     """A Tensor that the call returns: equal values, no graph."""
-    value = kind.wrap(as_array(array))
+    value = kind.wrap(as_array(array), needs_grad)
     value.name = name
+    if grad is not None:
+        value._grad, value._grad_is_ours = as_array(grad), False
     return value
+
+
+def hooks(tensor: Value) -> list[Any]:
+    """The hooks of a Tensor, and whether it keeps its gradient."""
+    notes = tensor._notes or {}
+    return [(key, notes[key]) for key in notes if key >= KEEPS_GRAD]

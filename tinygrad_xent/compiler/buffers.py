@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .simplify import strides
-from .trace import Node
+from .trace import Node, strides
 
 # What may write over what it reads: NumPy sees to it that no element is lost.
 OVER = ("ufunc",)

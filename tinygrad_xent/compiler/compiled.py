@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,13 @@ import numpy as np
 
 from ..value import _recording
 from .binding import MISSED, Binder
-from .places import NUMBERS
+from .containers import NUMBERS
 from .program import FUTURE, Program
 from .saving import save_source
 from .simplify import must_agree
 from .trace import TraceError
 from .tracing import Record
+from .verify import verify
 
 MANY = 32  # programs of one function: more are a setting that changes in every call
 
@@ -38,26 +40,25 @@ class Compiled:
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
         self.programs: list[Program] = []
+        self._lock = threading.RLock()  # programs use their memory again
         self._calls: list[Callable[..., Any]] = []  # of each program
         self._latest: Callable[..., Any] = _missing
         self._arguments: Any = None  # of the last call that needed a new program
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns, by a program."""
-        if _recording.get() is True:
+        if _recording.get() is not True:
+            return self.function(*args, **kwargs)  # somebody listens
+        with self._lock:
             result = self._latest(args, kwargs)
-            if result is not MISSED:
-                return result
-        return self._otherwise(args, kwargs)
+            return result if result is not MISSED else self._otherwise(args, kwargs)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """The method of an object, where a method is decorated."""
         return self if owner is None else types.MethodType(self, owner)
 
     def _otherwise(self, args: Any, kwargs: Any) -> Any:
-        """By another program, by a new one, or where somebody listens by the function itself."""
-        if _recording.get() is not True:
-            return self.function(*args, **kwargs)
+        """By another program, or by a new one."""
         for k in reversed(range(len(self.programs))):
             result = self._calls[k](args, kwargs)
             if result is not MISSED:
@@ -88,12 +89,23 @@ class Compiled:
         if len(self.programs) >= MANY:
             self._refuse()
         first = _record(self.function, args, kwargs)
-        second = Record(self.function, args, kwargs, first.numbers)
-        must_agree(first.trace.nodes, second.trace.nodes)
+        second = self._second(first, args, kwargs)
+        verify(self.function, args, kwargs, second)
         program = Program(second)
         self._put_last(program, Binder(program).made())
         second.forget()
         self._arguments = args, kwargs
+
+    def _second(self, first: Record, args: Any, kwargs: Any) -> Record:
+        """The same call traced again, which must have done the same."""
+        try:
+            second = Record(self.function, args, kwargs, first.numbers, first.also)
+            must_agree(first.trace.nodes, second.trace.nodes)
+            first.watch.check_what_moved()
+        finally:
+            first.watch.put_back()
+        second.compare(first)
+        return second
 
     def _refuse(self) -> None:
         checks = self.programs[-1].record.trace.checks
@@ -152,16 +164,26 @@ def _record(function: Callable[..., Any], args: Any, kwargs: Any) -> Record:
         record = _record_or_none(function, args, kwargs, numbers)
         if record is not None:
             return record
-    return Record(function, args, kwargs, ())
+    return _whole_record(function, args, kwargs, ())
 
 
 def _record_or_none(function: Any, args: Any, kwargs: Any, numbers: Any) -> Record | None:
     try:
-        return Record(function, args, kwargs, numbers)
+        return _whole_record(function, args, kwargs, numbers)
     except TraceError:
         raise
     except Exception:
         return None
+
+
+def _whole_record(function: Any, args: Any, kwargs: Any, numbers: Any) -> Record:
+    """A record in which all functions that were called have been looked at."""
+    also: tuple[Any, ...] = ()
+    while True:
+        record = Record(function, args, kwargs, numbers, also)
+        if not record.called:
+            return record
+        also += tuple(record.called)
 
 
 def _missing(args: Any, kwargs: Any) -> Any:
@@ -178,8 +200,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
     What the function reaches through its arguments, closure and globals is read anew in each call:
     arrays, the model's parameters, an optimizer's state, and numbers, such as a learning rate. A
-    change of shape, dtype or structure is traced anew, once for each. Programs share their memory
-    between calls: do not run one in two threads.
+    change of shape, dtype or structure is traced anew, once for each. Programs use their memory
+    again in each call; calls from several threads take turns.
 
     Parameters
     ----------
@@ -195,8 +217,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     Raises
     ------
     TraceError
-        In a call, if the function branches on values, draws random numbers or leaves for Python's
-        numbers; it names the line and says what to do.
+        In a call, if the function branches on values, draws random numbers, leaves for Python's
+        numbers, prints or does something else that would happen once; it says what to do.
 
     Examples
     --------

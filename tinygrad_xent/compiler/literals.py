@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -79,10 +78,16 @@ def literal(x: Any, node: Callable[[Any], str], function: Callable[[Any], str]) 
 
 
 def bare(text: str) -> str:
-    """The text without brackets around all of it."""
-    inner = text[1:-1]
-    whole = text.startswith("(") and text.endswith(")")
-    return inner if whole and not re.search(r"^[^(]*\)|,", inner) else text
+    """The text without brackets around all of it, unless they make a tuple."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    depth = 0
+    for k, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        ends = depth == 0 and k < len(text) - 1
+        if ends or (depth == 1 and letter == ","):
+            return text
+    return text[1:-1] if text != "()" else text
 
 
 def dtype_text(dtype: Any) -> str:

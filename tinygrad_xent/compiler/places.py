@@ -1,140 +1,62 @@
 """Places: where a function finds what it reads and changes, and puts back what it changed.
 
-A function reaches its model, optimizer and data through its arguments, its closure and its globals.
-Whatever array, number or Tensor is found along these ways may differ in the next call: it becomes
-an input of the program. Whatever else is found there must be the same object, or the function is
-traced again.
+A function reaches its model, optimizer and data through its arguments, its closure, its globals and
+the classes and modules there. Whatever array, number or Tensor is found along these ways may differ
+in the next call: it becomes an input of the program. Whatever else is found there must be the same
+object, or the function is traced again.
 """
 
 from __future__ import annotations
 
+import argparse
 import dis
+import enum
 import functools
 import sys
 import types
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from ..value import Value
+from .containers import Container, is_filled, is_input
 from .trace import PACKAGE, TraceError
 
-MANY = 1000  # a longer list is data, not structure
+MANY = 1000  # a longer list of numbers and the like is data, not structure
 OWN = __name__.partition(".")[0]
-
-
-class Container:
-    """A dict, list, closure cell or an object's attributes: what it held, by key.
-
-    `text` is how the generated call reaches it; `whole` says whether all of it was looked at.
-    """
-
-    def __init__(self, holder: Any, label: str, keys: Any = None) -> None:
-        self.holder, self.label = holder, label
-        self.whole = keys is None
-        self.before: dict[Any, Any] = {key: self.get(key) for key in keys or self._keys()}
-        self.during: dict[Any, Any] = dict(self.before)
-
-    def _keys(self) -> list[Any]:
-        if isinstance(self.holder, types.CellType):
-            return ["cell_contents"]
-        return list(range(len(self.holder)) if isinstance(self.holder, list) else self.holder)
-
-    def get(self, key: Any) -> Any:
-        """What it holds now."""
-        return (
-            self.holder.cell_contents
-            if isinstance(self.holder, types.CellType)
-            else self.holder[key]
-        )
-
-    def put(self, key: Any, value: Any) -> None:
-        """Hold something else."""
-        if isinstance(self.holder, types.CellType):
-            self.holder.cell_contents = value
-        else:
-            self.holder[key] = value
-
-    def text(self, name: str, key: Any) -> str:
-        """The expression for one entry, given the name of the holder."""
-        return (
-            f"{name}.cell_contents"
-            if isinstance(self.holder, types.CellType)
-            else f"{name}[{key!r}]"
-        )
-
-    def substitute(self, leaf: Any, numbers: Any) -> None:
-        """Let stand-ins take the place of arrays and of these numbers, also within tuples."""
-        for key, value in self.before.items():
-            self.during[key] = within_tuples(value, leaf, (self, key), numbers)
-            if self.during[key] is not value:
-                self.put(key, self.during[key])
-
-    def written(self) -> Iterator[tuple[Any, Any]]:
-        """What the traced call put there, by key."""
-        keys = self._keys() if self.whole else list(self.before)
-        if isinstance(self.holder, list) and len(self.holder) != len(self.before):
-            raise TraceError(
-                f"the list {self.label} grew or shrank while the function was traced; a compiled "
-                "function returns what is to be collected"
-            )
-        if gone := [key for key in self.before if key not in keys]:
-            raise TraceError(f"{self.label}: the function deleted {gone[0]!r}; it cannot, compiled")
-        for key in keys:
-            now = self.get(key)
-            if key not in self.during or now is not self.during[key]:
-                yield key, now
-
-    def restore(self) -> None:
-        """Hold what it held before."""
-        if isinstance(self.holder, list):
-            self.holder[:] = self.before.values()
-            return
-        if self.whole and not isinstance(self.holder, types.CellType):
-            for key in [key for key in self.holder if key not in self.before]:
-                del self.holder[key]
-        for key, value in self.before.items():
-            if self.get(key) is not value:
-                self.put(key, value)
-
-
-def within_tuples(
-    value: Any, leaf: Any, place: Any, numbers: Any, path: tuple[int, ...] = ()
-) -> Any:
-    """The value with stand-ins for the arrays and numbers in it; itself if there are none."""
-    if isinstance(value, tuple):
-        parts = [
-            within_tuples(part, leaf, place, numbers, (*path, k)) for k, part in enumerate(value)
-        ]
-        if all(new is old for new, old in zip(parts, value, strict=True)):
-            return value
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return leaf(value, place, path) if is_input(value, numbers) else value
-
-
-FACTS = (bool, int, float, str, tuple, type(None), np.ndarray, np.generic)
-NUMBERS = (float, int, np.floating, np.integer)
-
-
-def is_input(value: Any, numbers: Any = NUMBERS) -> bool:
-    """Whether a program reads it anew in every call: an array, or one of these kinds of number."""
-    kind = type(value)
-    return kind is np.ndarray or (kind is not bool and issubclass(kind, numbers))
+PLAIN = (types.SimpleNamespace, argparse.Namespace)
+PASSED_OVER = (str, bytes, enum.Enum, enum.EnumMeta)
 
 
 class Surroundings:
-    """All that a function can reach, as far as its author wrote it."""
+    """All that a function can reach, as far as its author wrote it.
 
-    def __init__(self, function: Any, arguments: tuple[Any, ...]) -> None:
+    `also` are functions that it was seen to call although nothing of the above leads to them.
+    """
+
+    def __init__(self, function: Any, arguments: tuple[Any, ...], also: Iterable[Any] = ()) -> None:
         self.containers: list[Container] = []
         self.tensors: dict[int, tuple[Value, Any]] = {}  # and where each was first found
         self.paths: dict[int, list[str]] = {}  # to each Tensor, for its name
-        self.facts: dict[tuple[int, str], tuple[type, Any]] = {}
-        self._seen: set[int] = set()
+        self.long: list[tuple[Any, int, str]] = []  # too long to look into
+        self.sets: list[tuple[set[Any], set[Any]]] = []  # and what they held
+        self.others: list[tuple[str, Any]] = []  # whatever else was found, by name
+        self.codes: set[types.CodeType] = set()  # of the functions that were looked at
+        self._seen: dict[int, Any] = {}
+        self._taken: set[tuple[int, Any]] = set()  # entries of what is not looked at as a whole
         self._visit(function, (), "")
         for k, argument in enumerate(arguments):
-            self._visit(argument, ("argument", k), "")
+            self._visit_argument(argument, ("argument", k))
+        for one in also:
+            self._visit(one, (), "")
+
+    def _visit_argument(self, found: Any, place: Any) -> None:
+        """An argument, whose lists and dicts may be others in the next call."""
+        if isinstance(found, (list, tuple, dict)):
+            for part in found.values() if isinstance(found, dict) else found:
+                self._visit_argument(part, (*place, "within"))
+        else:
+            self._visit(found, place, "")
 
     def _visit(self, found: Any, place: Any, path: str) -> None:
         if isinstance(found, Value):
@@ -142,9 +64,9 @@ class Surroundings:
                 self.tensors.setdefault(id(found), (found, place))
                 self.paths.setdefault(id(found), []).append(path)
             return
-        if id(found) in self._seen or is_input(found) or isinstance(found, (str, bytes)):
+        if id(found) in self._seen or is_input(found) or isinstance(found, PASSED_OVER):
             return
-        self._seen.add(id(found))
+        self._seen[id(found)] = found
         if isinstance(found, types.FunctionType):
             self._visit_function(found)
         elif isinstance(found, types.MethodType):
@@ -156,40 +78,112 @@ class Surroundings:
         elif isinstance(found, tuple):
             for k, part in enumerate(found):
                 self._visit(part, place, _joined(path, k))
-        elif type(found) in (dict, list):
-            if len(found) <= MANY:
-                self._contain(Container(found, path or type(found).__name__), path)
-        elif _is_the_authors(type(found)) and hasattr(found, "__dict__"):
-            self._contain(Container(vars(found), path or type(found).__name__), path)
-            self._know(type(found))
+        elif isinstance(found, (dict, list, deque)):
+            self._visit_items(found, path)
+        elif isinstance(found, (set, frozenset)) and len(found) <= MANY:
+            if isinstance(found, set):
+                self.sets.append((found, set(found)))
+            for part in found:
+                self._visit(part, (), path)
+        elif isinstance(found, type):
+            self._visit_class(found)
+        elif _is_the_authors(type(found)) or isinstance(found, PLAIN):
+            self._visit_object(found, path)
+        else:
+            self.others.append((path or type(found).__name__, found))
 
-    def _know(self, kind: type) -> None:
-        """Note the settings that a class of the user's holds for all of its objects."""
-        for base in kind.__mro__:
+    def _visit_items(self, found: Any, path: str) -> None:
+        label = path or type(found).__name__
+        if len(found) <= MANY:
+            self._contain(Container(found, label), path)
+        else:
+            self.long.append((found, len(found), label))
+
+    def _visit_object(self, found: Any, path: str) -> None:
+        if type(found).__module__.partition(".")[0] == OWN and hasattr(found, "__wrapped__"):
+            self._visit(found.__wrapped__, (), path)  # compiled too: its programs are its own
+            return
+        label = path or type(found).__name__
+        if hasattr(found, "__dict__"):
+            self._contain(Container(vars(found), label), path)
+        slots = [n for base in type(found).__mro__ for n in _slots(base) if n[:2] != "__"]
+        if slots:
+            there = [name for name in slots if hasattr(found, name)]
+            unset = [name for name in slots if name not in there]
+            self._contain(Container(found, label, there, unset), path)
+        self._visit_class(type(found))
+
+    def _visit_class(self, found: type) -> None:
+        """The settings that a class of the author's holds for all of its objects."""
+        for base in found.__mro__:
             if base.__module__.partition(".")[0] == OWN or not _is_the_authors(base):
                 continue
-            for name, value in vars(base).items():
-                if isinstance(value, FACTS) and not name.startswith("__"):
-                    self.facts[id(base), name] = base, value
+            names = [
+                name
+                for name, value in vars(base).items()
+                if not (name.startswith(("__", "_abc")) or hasattr(type(value), "__get__"))
+            ]
+            self._take(base, names, base.__name__)
 
     def _visit_function(self, function: types.FunctionType) -> None:
+        self.codes |= codes_in(function.__code__)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
-            if _is_filled(cell):
-                self._contain(Container(cell, name), name)
+            if is_filled(cell):
+                self._contain(Container(cell, name, ["cell_contents"]), name)
         if not _is_the_authors(function):
             return  # a library's globals are its own; what a decorator wraps is in its closure
-        used = [name for name in global_names(function.__code__) if name in function.__globals__]
-        taken = [
-            name
-            for name in used
-            if not isinstance(function.__globals__[name], (types.ModuleType, type))
-        ]
-        if taken:
-            self._contain(Container(function.__globals__, "globals", taken), "")
-        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._visit(default, (), "")
+        self._take(function, ["__defaults__"] if function.__defaults__ else [], "")
+        self._visit(function.__kwdefaults__, (), "")
+        names = [n for n in global_names(function.__code__) if n in function.__globals__]
+        self.look_into(function.__globals__, names, function.__code__)
+
+    def look_into(self, variables: Any, names: Iterable[str], code: types.CodeType) -> None:
+        """The global variables of these names, and those that the code takes from modules."""
+        self._take(variables, [n for n in names if not _is_code(variables[n])], "")
+        for module in [variables[n] for n in names if isinstance(variables[n], types.ModuleType)]:
+            self._visit_module(module, code)
+        for kind in [variables[n] for n in names if isinstance(variables[n], type)]:
+            self._visit(kind, (), "")
+
+    def _visit_module(self, module: types.ModuleType, code: types.CodeType) -> None:
+        file = getattr(module, "__file__", None) or ""
+        if file and not is_a_librarys(module.__name__, file):
+            names = [name for name in attribute_names(code) if name in vars(module)]
+            fresh = [n for n in names if (id(vars(module)), n) not in self._taken]
+            if fresh:
+                self.look_into(vars(module), fresh, code)
+
+    def _take(self, holder: Any, names: Iterable[Any], path: str) -> None:
+        """Some entries of a holder that is not looked at as a whole."""
+        names = [name for name in names if (id(holder), name) not in self._taken]
+        self._taken |= {(id(holder), name) for name in names}
+        if names:
+            self._seen[id(holder)] = holder
+            self._contain(Container(holder, path or "globals", names), path)
+
+    def check_sets(self) -> None:
+        """Refuse what was put into a set.
+
+        Raises
+        ------
+        TraceError
+            If one holds something else than before.
+        """
+        for found, before in self.sets:
+            if found != before:
+                raise TraceError(
+                    "a set grew or shrank while the function was traced; a compiled function "
+                    "returns what is to be collected"
+                )
+
+    def restore_sets(self) -> None:
+        """Let sets hold what they held before."""
+        for found, before in self.sets:
+            if found != before:
+                found.clear()
+                found.update(before)
 
     def _contain(self, container: Container, path: str) -> None:
         self.containers.append(container)
@@ -202,12 +196,21 @@ def _joined(path: str, key: Any) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
-def _is_filled(cell: types.CellType) -> bool:
-    """Whether the variable has been assigned."""
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _is_code(value: Any) -> bool:
+    """Whether a variable is looked into, as a module and a class, and not at."""
+    return isinstance(value, (types.ModuleType, type))
+
+
+@functools.lru_cache(maxsize=256)
+def codes_in(code: types.CodeType) -> frozenset[types.CodeType]:
+    """The code of a function and of those written inside it."""
+    inner = [codes_in(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return frozenset((code,)).union(*inner)
 
 
 @functools.lru_cache(maxsize=256)
@@ -220,16 +223,23 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def attribute_names(code: types.CodeType) -> list[str]:
+    """The names of attributes, among others, that a function's code mentions."""
+    return list(dict.fromkeys(name for one in codes_in(code) for name in sorted(one.co_names)))
+
+
+def is_a_librarys(module: str, file: str) -> bool:
+    """Whether a module or a file is part of Python, of this package or of an installed one."""
+    root = module.partition(".")[0]
+    if root in sys.stdlib_module_names and root != "__main__":
+        return True
+    return "site-packages" in file or file.startswith((PACKAGE, "<frozen"))
+
+
 def _is_the_authors(found: Any) -> bool:
     """Whether a function or class is the user's or an object of this package, not a library's."""
     module = getattr(found, "__module__", None) or ""
-    root = module.partition(".")[0]
-    if isinstance(found, type) and root == OWN:
-        return True
-    if root in sys.stdlib_module_names and root != "__main__":
-        return False
     if isinstance(found, type):
         file = getattr(sys.modules.get(module), "__file__", None) or ""
-    else:
-        file = found.__code__.co_filename
-    return "site-packages" not in file and not file.startswith(PACKAGE)
+        return module.partition(".")[0] == OWN or not is_a_librarys(module, file)
+    return not is_a_librarys(module, found.__code__.co_filename)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .buffers import Plan
-from .places import Container
+from .containers import Container
 from .simplify import simplified
 from .source import Source
 from .trace import Changed, Node, mapped
@@ -49,7 +49,7 @@ class Program:
         self.nodes = [n for n in nodes if n not in self.settings]
         outputs = [self.kept(x) for x in roots]
         read = {x for node in nodes for x in node.inputs()} | set(outputs)
-        read |= {one.node for one, _ in record.mutated}
+        read |= {one.node for one, _ in record.mutated} | record.used
         self.inputs = [one for one in record.inputs if one.node in read]
         read = {x for node in self.nodes for x in node.inputs()} | set(outputs)
         self.passed = [one for one in self.inputs if one.node in read]
@@ -68,6 +68,11 @@ class Program:
     def kept(self, node: Node) -> Node:
         """The node that stands for a node of the record."""
         return self.instead.get(node, node)
+
+    def is_lasting(self, node: Node) -> bool:
+        """Whether its memory is the program's or an input's, so that the caller needs a copy."""
+        lasting = {x.storage for x in self.plan.out} | {one.node.storage for one in self.inputs}
+        return node.kind in ("input", "constant") or node.storage in lasting
 
     def _in_place(self, outputs: list[Node]) -> dict[Node, Node]:
         """What may be written where an input was: what goes back to its place and nowhere else."""
@@ -154,7 +159,7 @@ def leaves(tree: Any) -> list[Node]:
 
     def leaf(x: Any) -> Any:
         if isinstance(x, (Node, Made)):
-            found.append(x if isinstance(x, Node) else x.node)
+            found.extend([x] if isinstance(x, Node) else [x.node] + [x.grad] * (x.grad is not None))
         return x
 
     mapped(tree, leaf)

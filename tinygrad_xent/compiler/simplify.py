@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .trace import Node, TraceError, mapped
+from .trace import Node, TraceError, mapped, strides
 
 
 def simplified(nodes: list[Node], roots: Iterable[Node]) -> tuple[list[Node], dict[Node, Node]]:
@@ -104,11 +104,6 @@ def _is_one(x: Any) -> bool:
 def _layout(value: Any) -> Any:
     """What must agree for two arrays to be interchangeable."""
     return type(value), getattr(value, "dtype", None), np.shape(value), strides(value)
-
-
-def strides(value: Any) -> Any:
-    """The strides of an array; those of a single row do not matter, nor those of a number."""
-    return value.strides if isinstance(value, np.ndarray) else ()
 
 
 def _key(node: Node) -> Any:

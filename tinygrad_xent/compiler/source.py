@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import operator
 import re
 from typing import Any
 
@@ -114,8 +115,7 @@ class Source:
                 self.names[x] = self._constant(x.value, "c")
             else:
                 text = self.expression(x)
-                joined = x.kind in ("infix", "ufunc", "function") and not text.endswith(")")
-                self.names[x] = f"({text})" if joined or " " in text.split("(")[0] else text
+                self.names[x] = f"({text})" if is_operation(x) else text
             return self.names[x]
         if beside is not None and type(x) in (float, int, np.float32, np.float64):
             return self._constant(np.array(x, beside), WORDS.get(float(x), "c"))
@@ -160,6 +160,8 @@ class Source:
     def _callable(self, function: Any) -> str:
         if isinstance(function, tuple):
             return f"{self._callable(function[0])}.{function[1]}"
+        if function is operator.abs:
+            return "abs"
         known = numpy_names().get(id(function))
         if known is not None:
             return known
@@ -187,15 +189,13 @@ class Source:
         if kind == "getitem":
             return f"{self.ref(args[0])}[{self._index(args[1])}]"
         if kind == "infix":
-            return f"{self.ref(args[0])} {function} {self.ref(args[1])}"
-        plain = not node.kwargs and kind in ("ufunc", "function")
-        if plain and not isinstance(function, tuple):
-            if len(args) == 2 and function in BINARY:
+            return f"{_operand(self.ref(args[0]))} {function} {_operand(self.ref(args[1]))}"
+        if is_operation(node):
+            if len(args) == 2:
                 dtype = self._beside(node)
                 a, b = (self.ref(x, dtype) for x in args)
-                return f"{a} {BINARY[function]} {b}"
-            if len(args) == 1 and function in UNARY:
-                return f"{UNARY[function]}{self.ref(args[0])}"
+                return f"{_operand(a)} {BINARY[function]} {_operand(b)}"
+            return f"{UNARY[function]}{_operand(self.ref(args[0]))}"
         if kind == "method":
             called, args = f"{self.ref(args[0])}.{function}", args[1:]
         elif kind == "kernel":
@@ -342,6 +342,20 @@ class Source:
 
     def _line(self, text: str, comment: str) -> None:
         self.lines.append(f"{text:{WIDTH}}  # {comment}" if comment else text)
+
+
+def _operand(text: str) -> str:
+    """An argument of an operator: a number below 0 stands in brackets, for -2 ** 2 is not 4."""
+    return f"({text})" if text.startswith("-") else text
+
+
+def is_operation(node: Node) -> bool:
+    """Whether it is written with an operator, and so stands in brackets inside of another."""
+    if node.kind == "infix":
+        return True
+    if node.kwargs or node.kind not in ("ufunc", "function") or isinstance(node.function, tuple):
+        return False
+    return node.function in {1: UNARY, 2: BINARY}.get(len(node.args), {})
 
 
 def _what_it_is(node: Node) -> str:

@@ -21,6 +21,14 @@ from ..value import Listener, Value
 
 PACKAGE = str(Path(__file__).parents[1])
 UNTOLD = "call"  # how NumPy is told, in a trace, to take errors that the function is silent about
+CHANGED_CONSTANT = (
+    "an array that is a constant of the program was written into after it had been used; "
+    "make a new one, or let the compiled function find it as an argument or in its closure"
+)
+# These take whole numbers as they are in each call; of others, a number may set a shape or an axis.
+TAKES_NUMBERS = frozenset((np.where, np.clip, np.copyto, "clip", "item", np.asarray)).union(
+    x for x in vars(operator).values() if callable(x) and x is not operator.getitem
+)
 INFIX = {"**": operator.pow}  # operators that no ufunc equals to the last bit for every exponent
 
 
@@ -124,11 +132,19 @@ class Trace(Listener):
         self.closed = False
         self.began = 0  # the number that was next when the call began
         self.checks: list[tuple[Node, bool]] = []
+        self.asked: set[Node] = set()  # whose shape or dtype was asked for
+        self.refused: TraceError | None = None  # the first, in case the function catches it
         self.events: list[tuple[Any, ...]] = []
-        self._constants: dict[int, Node] = {}
+        self._constants: dict[int, tuple[Node, int]] = {}  # by id, and the hash of its numbers
         self._storages: dict[int, int] = {}  # by the id of the array at the root of the views
         self._sharing: dict[int, int] = {}  # how many nodes have that storage
         self._kept: list[Any] = []  # arrays whose ids stand above must live
+
+    def error(self, what: str) -> TraceError:
+        """What to raise: the line that is being run, and this; also if the function catches it."""
+        error = TraceError(f"{user_line()}: {what}")
+        self.refused = self.refused or error
+        return error
 
     # --- what goes in ----------------------------------------------------------------------------
 
@@ -145,20 +161,40 @@ class Trace(Listener):
         """The node of a tracer or of an array, which is a constant; anything else as it is."""
         if isinstance(x, self.tracer):
             if x._trace is not self or self.closed:
-                raise TraceError(
-                    f"{user_line()}: an array of another call of a compiled function was used; "
-                    "a compiled function returns what is to be kept"
+                raise self.error(
+                    "an array of another call of a compiled function was used; a compiled "
+                    "function returns what is to be kept"
                 )
             return x._node
         if isinstance(x, Value):
-            raise TraceError(f"{user_line()}: a Tensor where NumPy wants an array")
-        if type(x) is np.ndarray:
-            node = self._constants.get(id(x))
-            if node is None:
-                node = Node(len(self.nodes), "constant", None, (), {})
-                self._constants[id(x)] = self._add(node, x)
+            raise self.error("a Tensor where NumPy wants an array")
+        return self._constant(x) if type(x) is np.ndarray else x
+
+    def _constant(self, x: Any) -> Node:
+        """The node of an array that nothing in the call was computed for."""
+        if id(x) in self._constants:
+            node, noted = self._constants[id(x)]
+            if noted != _numbers_of(x):
+                raise self.error(CHANGED_CONSTANT)
             return node
-        return x
+        node = self._add(Node(len(self.nodes), "constant", None, (), {}), x)
+        self._constants[id(x)] = node, _numbers_of(x)
+        return node
+
+    def close(self) -> None:
+        """Hear no more, and raise what the function has caught.
+
+        Raises
+        ------
+        TraceError
+            If there was one, or if an array was changed after it had become a constant.
+        """
+        self.closed = True
+        if self.refused is not None:
+            raise self.refused
+        for node, noted in self._constants.values():
+            if noted != _numbers_of(node.value):
+                raise TraceError(f"{node.line}: {CHANGED_CONSTANT}")
 
     def _add(self, node: Node, value: Any) -> Node:
         node.value, node.line = value, user_line()
@@ -195,6 +231,8 @@ class Trace(Listener):
         return result
 
     def _node(self, kind: str, function: Any, args: Any, kwargs: Any) -> Node:
+        if kind in ("method", "function", "getitem") and function not in TAKES_NUMBERS:
+            args, kwargs = settled(kind, args), settled(kind, kwargs)
         args, kwargs = mapped(tuple(args), self.node_of), mapped(kwargs, self.node_of)
         node = Node(len(self.nodes), kind, function, args, kwargs)
         node.quiet = tuple((k, v) for k, v in _errors().items() if v != UNTOLD)
@@ -230,21 +268,21 @@ class Trace(Listener):
         if alone and not isinstance(function, tuple):
             plain = {key: part for key, part in kwargs.items() if key != "out"}
             node = self._node(kind, function, args, plain)
-            out = before.value.copy()
-            args, plain = self._values(node)
-            function(*args, **plain, out=out)
-            natural = evaluate(kind, function, args, plain) if "where" not in plain else out
-            if natural.shape == out.shape and "where" not in plain:
+            out = before.value.copy(order="K")
+            values, options = self._values(node)
+            function(*values, **options, out=out)
+            natural = evaluate(kind, function, values, options) if "where" not in plain else out
+            alike = natural.shape == out.shape and np.asarray(natural).strides == out.strides
+            if alike and "where" not in plain:
                 result = self._results(node, natural)
                 if natural.dtype != out.dtype:
                     result = self.record("method", "astype", (result, out.dtype))
-                target._node = result._node
+                target._node = result._as_array()._node  # of no axes, NumPy gives a scalar
                 return target
         first = self.nodes[before.storage]
         if first.kind in ("input", "constant"):
-            raise TraceError(
-                f"{user_line()}: writes into an array that it was given; "
-                "compute a new one, or write into a copy"
+            raise self.error(
+                "writes into an array that it was given; compute a new one, or write into a copy"
             )
         node = self._node(kind, function, args, kwargs)
         node.writes = True
@@ -274,14 +312,14 @@ class Trace(Listener):
         for x in inputs:
             if isinstance(x, Value) and x.number < self.began:
                 if x.op is not None:
-                    raise TraceError(
-                        f"{user_line()}: {op.name} is given what was computed before the call; a "
-                        "compiled function computes from arguments, parameters and settings"
+                    raise self.error(
+                        f"{op.name} is given what was computed before the call; a compiled "
+                        "function computes from arguments, parameters and settings"
                     )
                 if not isinstance(x._array, self.tracer):
-                    raise TraceError(
-                        f"{user_line()}: {op.name} is given a Tensor that was not found through "
-                        "arguments, closure or globals of the compiled function; pass its owner in"
+                    raise self.error(
+                        f"{op.name} is given a Tensor that was not found through arguments, "
+                        "closure or globals of the compiled function; pass its owner in"
                     )
         self.events.append(("applied", len(self.nodes), op, inputs, result))
 
@@ -313,6 +351,29 @@ def _counts(node: Node) -> bool:
         return node.function in COUNTING or (node.function is np.where and len(node.args) == 1)
     parts = [x.value for x in nodes_in(node.args[1])] if node.kind == "getitem" else []
     return any(getattr(x, "dtype", None) == np.bool_ for x in parts)
+
+
+def settled(kind: str, tree: Any) -> Any:
+    """Arguments in which settings that shapes depend on are the numbers that they are now."""
+
+    def number(x: Any) -> Any:
+        return x._settled() if hasattr(x, "_settled") else x
+
+    def bounds(x: Any) -> Any:
+        if type(x) is tuple:
+            return tuple(map(bounds, x))
+        return slice(*map(number, (x.start, x.stop, x.step))) if type(x) is slice else x
+
+    return bounds(tree) if kind == "getitem" else mapped(tree, number)
+
+
+def strides(value: Any) -> Any:
+    """The strides of an array, on which the last bit of a product may depend; () of a number."""
+    return value.strides if isinstance(value, np.ndarray) else ()
+
+
+def _numbers_of(x: Any) -> int:
+    return hash(x.tobytes()) if not x.dtype.hasobject else 0
 
 
 def _value(x: Any) -> Any:

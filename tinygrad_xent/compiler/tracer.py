@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ..value import Value
 from .simplify import of_settings
-from .trace import Node, Trace, TraceError, user_line
+from .trace import Node, Trace
 
 # Methods of arrays that make something new and are noted by their names.
 # fmt: off
@@ -49,6 +50,7 @@ class Tracer:
     def __getattr__(self, name: str) -> Any:
         value = self._node.value
         if name in FACTS:
+            self._trace.asked.add(self._node)
             return getattr(value, name)
         if name.startswith("_") or not hasattr(value, name) or self._is_number():
             raise AttributeError(f"{type(value).__name__} has no attribute {name!r}")
@@ -71,10 +73,10 @@ class Tracer:
     def _refuse(self, what: str) -> NoReturn:
         value = self._node.value
         kind = f"{value.dtype} {value.shape}" if hasattr(value, "dtype") else type(value).__name__
-        raise TraceError(
-            f"{user_line()}: {what} asks for the numbers of an array ({kind}) that a compiled "
-            "function computes anew in every call; choose with tx.where(condition, a, b), return "
-            "what is to be looked at, or leave this out of the compiled function"
+        raise self._trace.error(
+            f"{what} asks for the numbers of an array ({kind}) that a compiled function computes "
+            "anew in every call; choose with tx.where(condition, a, b), return what is to be "
+            "looked at, or leave this out of the compiled function"
         )
 
     def _asked(self, what: str) -> Any:
@@ -86,6 +88,16 @@ class Tracer:
         same = self._trace.record("function", operator.eq, (self, self._node.value))
         self._trace.check(same)
         return self._node.value
+
+    def _settled(self) -> Any:
+        """Itself, or if it is a whole number, the number: a shape or an axis may depend on it."""
+        value = self._node.value
+        if type(value) is int:
+            return self._asked("a shape")
+        if isinstance(value, np.integer) and self._node.kind == "input":
+            self._trace.check(self._trace.record("ufunc", np.equal, (self, value)))
+            return value
+        return self
 
     def _known(self) -> bool:
         return self._trace.check(self)
@@ -125,11 +137,20 @@ class Tracer:
 
     def __repr__(self) -> str:
         value = self._node.value
+        if self._is_number() and not self._trace.closed:
+            return repr(self._asked("repr()"))
         return f"<traced {getattr(value, 'dtype', type(value).__name__)} {np.shape(value)}>"
 
+    def __str__(self) -> str:
+        if self._trace.closed:
+            return repr(self)
+        return str(self._asked("str()"))
+
     def __format__(self, spec: str) -> str:
-        """Its name, if it is a setting: an optimizer writes ``θ - lr ḡ``."""
-        return self._node.name or repr(self)
+        """Its name in an optimizer's rule (``θ - lr ḡ``); elsewhere the number, if a setting."""
+        if sys._getframe(1).f_code.co_name == "rule" or self._trace.closed:
+            return self._node.name or repr(self)
+        return format(self._asked("a format"), spec)
 
     # --- kept among arrays -----------------------------------------------------------------------
 
@@ -147,6 +168,7 @@ class Tracer:
         return self._trace.kernel(function, arguments, gives)
 
     def __len__(self) -> int:
+        self._trace.asked.add(self._node)
         return len(self._node.value)
 
     def __iter__(self) -> Any:
@@ -170,7 +192,7 @@ class Tracer:
             return self._trace.record("ufunc", function, inputs, kwargs)
         (target,) = out
         if type(target) is not Tracer:
-            raise TraceError(f"{user_line()}: writes what is computed anew into a constant array")
+            raise self._trace.error("writes what is computed anew into a constant array")
         return self._trace.write(target, "ufunc", function, inputs, kwargs | {"out": target})
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -186,6 +208,8 @@ class Tracer:
 
 
 def _facts(x: Any) -> Any:
+    if type(x) is Tracer:
+        x._trace.asked.add(x._node)
     return x._node.value if type(x) is Tracer else x
 
 

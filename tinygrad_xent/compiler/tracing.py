@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy as copying
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -9,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from ..value import Value, _numbers, listening
+from .containers import NUMBERS, Container, is_input
 from .names import Labels, identifier, parameter_names
-from .places import NUMBERS, Container, Surroundings, is_input
+from .places import Surroundings
 from .trace import Node, Trace, TraceError, mapped, user_line
 from .tracer import Tracer
+from .watching import Watch
 
 
 class Input:
     """What the program reads anew: its node, and where it stands.
 
-    `where` is ("argument", k), ("array" or "grad", Tensor) or ("entry", container, key); `path`
-    leads on through tuples, and in arguments through lists and dicts.
+    `where` is ("argument", k), ("array" or "grad", Tensor), ("entry", container, key) or
+    ("outside", array); `path` leads on through tuples, and in arguments through lists and dicts.
     """
 
     def __init__(self, node: Node, where: tuple[Any, ...], path: tuple[Any, ...] = ()) -> None:
@@ -27,10 +30,11 @@ class Input:
 
 
 class Made:
-    """In a result, a Tensor that the call made: its node, class and name."""
+    """In a result, a Tensor that the call made: its node, class and name, and its gradient."""
 
-    def __init__(self, value: Value, node: Any) -> None:
-        self.kind, self.name, self.node = type(value), value.name, node
+    def __init__(self, value: Value, node: Any, grad: Any) -> None:
+        self.kind, self.name, self.node, self.grad = type(value), value.name, node, grad
+        self.needs_grad = value._needs_grad and value.op is None
 
 
 class Record:
@@ -42,13 +46,15 @@ class Record:
         args: Any,
         kwargs: dict[str, Any],
         numbers: Any = NUMBERS,
+        also: tuple[Any, ...] = (),
     ) -> None:
         self.numbers = numbers
         self.trace = Trace(Tracer)
         self.name = getattr(function, "__name__", "step")
         self.trace.began = next(_numbers)
         arguments = (*args, *kwargs.values())
-        self.surroundings = Surroundings(function, arguments)
+        self.also = also  # functions that are called although nothing leads to them
+        self.surroundings = Surroundings(function, arguments, also)
         self.inputs: list[Input] = []
         self._stand_ins: list[Any] = []  # of the inputs
         self.mutated: list[tuple[Input, Node]] = []  # arrays that were written into, and with what
@@ -62,27 +68,76 @@ class Record:
         }
         self.arrays: list[tuple[Value, Any]] = []  # Tensors whose array changed, and the node
         self.grads: list[tuple[Value, Any]] = []
+        self.owned: set[int] = set()  # ids of Tensors whose gradient is theirs alone
         self.entries: list[tuple[Container, Any, Any]] = []
         self.had_grad = {
             key: t._grad is not None for key, (t, _) in self.surroundings.tensors.items()
         }
         self.result: Any = None
-        saved = [(t, _slots(t)) for t, _ in self.surroundings.tensors.values()]
+        self.opaque: list[Any] = []  # of the result, objects that are not looked into
+        self._copies: list[tuple[Any, Any, int]] = []  # of lists and dicts among the arguments
+        self.watch = watch = Watch(self.trace, self.surroundings)
+        saved = [(t, slots(t)) for t, _ in self.surroundings.tensors.values()]
         try:
             stand_ins = [self._argument(x, k) for k, x in enumerate(arguments)]
             self._substitute()
             given = dict(zip(kwargs, stand_ins[len(args) :], strict=True))
-            with listening(self.trace), np.errstate(all="call", call=_nothing):
+            with listening(self.trace), without_notice(), watch:
                 result = function(*stand_ins[: len(args)], **given)
+            self.called = watch.unseen(self.surroundings)
+            self._check_arguments()
             Labels(self.trace, self.names)
             self.result = mapped(result, self._kept)
             self._collect()
+            self.trace.close()
+            self.surroundings.check_sets()
         finally:
             self.trace.closed = True
             for container in self.surroundings.containers:
                 container.restore()
-            for tensor, slots in saved:
-                _restore(tensor, slots)
+            self.surroundings.restore_sets()
+            for tensor, were in saved:
+                restored(tensor, were)
+
+    def now(self, one: Input) -> Any:
+        """What stands at the place of an input now; of an argument, what it was in the trace."""
+        kind, *where = one.where
+        if kind == "argument":
+            value = self.arguments[where[0]]
+        elif kind == "entry":
+            value = where[0].get(where[1])
+        elif kind == "outside":
+            value = where[0]
+        else:
+            value = where[0]._array if kind == "array" else where[0]._grad
+        for key in one.path:
+            value = value[key]
+        return value
+
+    @property
+    def used(self) -> set[Node]:
+        """The arrays on which something depends, if it is only on their shape."""
+        used = {x for node in self.trace.nodes for x in node.inputs()} | self.trace.asked
+        return {x for x in used if x.kind == "input" and isinstance(x.value, np.ndarray)}
+
+    def compare(self, first: Record) -> None:
+        """With a record of the same call: what is one object in both is no constant.
+
+        Raises
+        ------
+        TraceError
+            If an object in the result is another one.
+        """
+        for a, b in zip(first.opaque, self.opaque, strict=False):
+            if a is not b:
+                raise TraceError(
+                    f"{self.name} returns a {type(b).__name__} that it has made; return arrays, "
+                    "Tensors, numbers and strings, in tuples, lists and dicts"
+                )
+        for node, other in zip(self.trace.nodes, first.trace.nodes, strict=True):
+            if node.kind == "constant" and node.value is other.value and is_writeable(node.value):
+                node.kind, node.name = "input", "outside"
+                self.inputs.append(Input(node, ("outside", node.value)))
 
     def forget(self) -> None:
         """Let go of the numbers; a program reads those of each call."""
@@ -103,9 +158,14 @@ class Record:
 
     def _argument(self, x: Any, k: int) -> Any:
         def within(part: Any, path: tuple[Any, ...]) -> Any:
-            if type(part) is dict:
-                return {key: within(value, (*path, key)) for key, value in part.items()}
-            if isinstance(part, (tuple, list)):
+            if isinstance(part, (dict, list)):
+                keys = list(part) if isinstance(part, dict) else range(len(part))
+                copy = copying.copy(part)
+                for key in keys:
+                    copy[key] = within(part[key], (*path, key))
+                self._copies.append((copy, copying.copy(copy), k))
+                return copy
+            if isinstance(part, tuple):
                 parts = [within(value, (*path, i)) for i, value in enumerate(part)]
                 return type(part)(*parts) if hasattr(part, "_fields") else type(part)(parts)
             if is_input(part, self.numbers):
@@ -143,10 +203,15 @@ class Record:
 
     def _entry_name(self, container: Container, key: Any) -> str:
         """``lr``, ``velocity_W1``: the key, and whose it is in a list beside a list of Tensors."""
+        if type(key) is str and key == "__defaults__":
+            return f"default_of_{container.holder.__name__}"
         owner, _, last = container.label.rpartition(".")
-        if not last.isdigit():
-            return str(container.label if str(key) == "cell_contents" else key)
-        beside = owner.rpartition(".")[0]
+        if type(key) is int:  # of a list of arrays: velocity.0
+            beside, key, last = owner, last, str(key)
+        elif last.isdigit():  # of a list of dicts: state.0.velocity
+            beside = owner.rpartition(".")[0]
+        else:
+            return key if type(key) is str and key != "cell_contents" else container.label
         for tensor_key, paths in self.surroundings.paths.items():
             if any(p.startswith(f"{beside}.") and p.endswith(f".{last}") for p in paths):
                 return f"{key}_{self.names[tensor_key]}"
@@ -161,10 +226,26 @@ class Record:
         if isinstance(x, Value):
             if x.number < self.trace.began:
                 return x
-            return Made(x, self.trace.node_of(x._array))
+            grad = None if x._grad is None else self.trace.node_of(x._grad)
+            return Made(x, self.trace.node_of(x._array), grad)
         if isinstance(x, np.ndarray):
             return self.trace.node_of(x)
+        if not isinstance(x, PLAIN):
+            self.opaque.append(x)
         return x
+
+    def _check_arguments(self) -> None:
+        for copy, before, k in self._copies:
+            parts = [list(x.items()) if isinstance(x, dict) else list(x) for x in (copy, before)]
+            same = len(parts[0]) == len(parts[1]) and all(
+                a is b or (isinstance(a, tuple) and a[0] is b[0] and a[1] is b[1])
+                for a, b in zip(*parts, strict=True)
+            )
+            if not same:
+                raise TraceError(
+                    f"the function writes into the {type(copy).__name__} that is its argument "
+                    f"{self.argument_names[k]!r}; return what is to be kept"
+                )
 
     def _collect(self) -> None:
         before = {id(i.where[1]): i for i in self.inputs if i.where[0] == "array"}
@@ -172,6 +253,7 @@ class Record:
         for one, tracer in zip(self.inputs, self._stand_ins, strict=True):
             if tracer._node is not one.node:
                 self.mutated.append((one, tracer._node))
+        self._check_overlaps()
         in_place = {id(tracer) for tracer in self._stand_ins}
         for key, (tensor, _) in self.surroundings.tensors.items():
             now = self.trace.node_of(tensor._array)
@@ -181,9 +263,20 @@ class Record:
             was = grads[key].node if key in grads else None
             if grad is not was and id(tensor._grad) not in in_place:
                 self.grads.append((tensor, grad))
+                self.owned |= {id(tensor)} if grad is not None and tensor._grad_is_ours else set()
         for container in self.surroundings.containers:
             for key, now in container.written():
                 self.entries.append((container, key, self._entry(container, key, now)))
+
+    def _check_overlaps(self) -> None:
+        read = [one for one in self.inputs if one.node in self.used]
+        for one, node in self.mutated:
+            for other in read:
+                if one is not other and np.may_share_memory(one.node.value, other.node.value):
+                    raise TraceError(
+                        f"{node.line}: writes into {one.node.name!r}, whose memory is also that "
+                        f"of {other.node.name!r}; pass a copy, or compute a new array"
+                    )
 
     def _entry(self, container: Container, key: Any, now: Any) -> Any:
         tree = mapped(now, self._kept)
@@ -200,21 +293,41 @@ class Record:
         return mapped(tree, must_be_plain)
 
 
+def is_writeable(array: Any) -> bool:
+    """Whether somebody may write into the array, or into what it is a view of."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return True
+        array = array.base
+    return False
+
+
+# What a result may hold besides what the program computes.
+PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtype, type)
+
+
+def without_notice() -> Any:
+    """Take no notice of an overflow in a trace: the program will say it."""
+    return np.errstate(all="call", call=_nothing)
+
+
 def _nothing(kind: str, flag: int) -> None:
-    """What is called of an overflow in a trace: the program will say it."""
+    """What is called of it."""
 
 
 SLOTS = ("_array", "_holder", "_grad", "_needs_grad", "_notes", "name")
 
 
-def _slots(tensor: Value) -> Any:
+def slots(tensor: Value) -> Any:
+    """What a traced call may change of a Tensor."""
     return [getattr(tensor, slot) for slot in SLOTS], getattr(tensor, "_grad_is_ours", False)
 
 
-def _restore(tensor: Value, slots: Any) -> None:
-    for slot, value in zip(SLOTS, slots[0], strict=True):
+def restored(tensor: Value, before: Any) -> None:
+    """Put back what `slots` gave."""
+    for slot, value in zip(SLOTS, before[0], strict=True):
         setattr(tensor, slot, value)
-    tensor._grad_is_ours = slots[1]
+    tensor._grad_is_ours = before[1]
 
 
 def _argument_names(function: Any, args: Any, kwargs: Any) -> list[str]:

@@ -145,7 +145,9 @@ def _lost(z: Array, largest: Array, d: Array) -> Array:
 
 @functools.lru_cache(maxsize=16)  # a training run asks for the same few again and again
 def _row_starts(rows: int, classes: int) -> Array:
-    return np.arange(0, rows * classes, classes)
+    starts = np.arange(0, rows * classes, classes)
+    starts.flags.writeable = False
+    return starts
 
 
 def _exp_and_sum(d: Array, flat: Array, lost: Array | None, top: Array) -> Any:
@@ -187,4 +189,6 @@ def sums(e: Array) -> Any:
 
 @functools.lru_cache(maxsize=16)
 def _ones(n: int, dtype: Any) -> Array:
-    return np.ones(n, dtype)
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
