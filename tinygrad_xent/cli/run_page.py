@@ -149,6 +149,8 @@ def _graph(out: Path, written: Sequence[str], missing: Mapping[str, str]) -> str
             '<div class="scroll graph" tabindex="0" role="region" aria-label="The graph, to be '
             f'scrolled"><img alt="{alt}" src="data:image/svg+xml;base64,{content}"></div>'
         )
+    if "backprop.html" in written:  # a file of its own: beside this page it is shown in it
+        parts.append('<iframe src="backprop.html" title="Backprop of the example"></iframe>')
     return "\n".join(parts)
 
 
