@@ -68,25 +68,21 @@ def judge(path, data):
     with np.load(path, allow_pickle=False) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         there = {name.lower(): name for name in file.files}
-        wanted = ["x", "y", "x_train", "y_train", "x_test", "y_test", "classes"]
-        if "x_train" not in there:  # Keras' names are not read then
-            wanted = ["x", "y", "classes"]
-        arrays = {name: file[there[name]] for name in wanted if name in there}
-    for part, name in ((data, "x_train" if "x_train" in arrays else "x"), (data.test, "x_test")):
-        if part is None:
-            continue
-        x = arrays[name]
-        flat = x.reshape(len(x), -1)
-        wanted = flat if flat.dtype == np.uint8 else flat.astype(np.float32)
-        assert part.x.dtype == wanted.dtype
-        assert np.array_equal(part.x, wanted)
-        y = arrays[name.replace("x", "y", 1)].reshape(-1)
-        if "classes" in arrays:
-            assert np.array_equal(part.y, y)
-        elif y.dtype.kind == "S":
-            assert [part.classes[k].encode() for k in part.y] == y.tolist()
-        elif y.dtype.kind in "iub" and y.dtype != bool:
-            assert [int(part.classes[k]) for k in part.y] == y.tolist()
+        train = "x_train" if "x_train" in there else "x"
+        for part, name in ((data, train), (data.test, "x_test")):
+            if part is None:
+                continue
+            x, y = file[there[name]], file[there[name.replace("x", "y", 1)]].reshape(-1)
+            flat = x.reshape(len(x), -1)
+            wanted = flat if flat.dtype == np.uint8 else flat.astype(np.float32)
+            assert part.x.dtype == wanted.dtype
+            assert np.array_equal(part.x, wanted)
+            if "classes" in there:
+                assert np.array_equal(part.y, y)
+            elif y.dtype.kind == "S":
+                assert [part.classes[k].encode() for k in part.y] == y.tolist()
+            elif y.dtype.kind in "iu":
+                assert [int(part.classes[k]) for k in part.y] == y.tolist()
 
 
 # ---- mutations --------------------------------------------------------------------------------

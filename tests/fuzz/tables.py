@@ -81,7 +81,8 @@ def judge(path, data):
     raw = path.read_bytes()
     raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     text = raw.decode(table.encoding)
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=table.delimiter))
+    lines = io.StringIO(text, newline="")
+    rows = list(csv.reader(lines, delimiter=table.delimiter, skipinitialspace=True))
     rows = [row for row in rows if len(row) > 1 or (row and row[0].strip())][table.has_header :]
     rows = [row for row in rows if not any(is_missing(cell) for cell in row[:-1])]
     rows = [row for row in rows if row[-1].strip().lower() not in ("", "na", "nan", "null", "?")]

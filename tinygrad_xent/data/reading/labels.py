@@ -53,11 +53,6 @@ def classes_of(labels: Iterable[str], path: Path) -> tuple[tuple[str, ...], dict
     return tuple(names), {text: rank[v] for text, v in values.items() if v is not None}
 
 
-def known_classes(classes: Sequence[str]) -> dict[str, int]:
-    """The class of every spelling of the names that a model knows."""
-    return {name: k for k, name in enumerate(classes)}
-
-
 def found_in(classes: Sequence[str], text: str) -> int | None:
     """The class that a label names among those that are known: as written, or by value."""
     if text in classes:
