@@ -334,6 +334,13 @@ def test_npz_in_both_layouts(tmp_path, save):
     assert rows.x.tolist() == d.test.x.tolist()
 
 
+@pytest.mark.parametrize("limit", [None, 1, 2])
+def test_npz_in_the_order_of_fortran_and_big_endian(tmp_path, limit):
+    x = np.arange(6, dtype=">f8").reshape(2, 3)
+    path = saved(tmp_path / "a.npz", X=np.asfortranarray(x), y=np.array([1, 2], ">i4"))
+    assert tx.data.read(path, limit=limit).x.tolist() == x[:limit].tolist()
+
+
 def test_npz_with_names(tmp_path):
     arrays = {"X": np.eye(2, dtype=np.float32), "y": np.array([1, 0])}
     names = {"classes": np.array(["no", "yes"]), "features": np.array(["cm", "kg"])}
@@ -655,6 +662,8 @@ def test_pixels_are_scaled_as_floats_are(x):
 
 
 def test_scaling_keeps_its_digits_and_says_what_is_too_large():
+    x = np.array([[2**24], [2**24 + 2], [2**24 + 6]], np.float32)  # their mean is no float32
+    np.testing.assert_allclose(tx.data.Standardiser.fit(x)(x)[1], -2 / 3 / (56 / 9) ** 0.5)
     x = np.array([[1e6], [1e6 + 1], [1e6 + 2]], np.float32)
     np.testing.assert_allclose(tx.data.Standardiser.fit(x)(x)[:, 0], [-(1.5**0.5), 0, 1.5**0.5])
     with pytest.raises(ValueError, match=r"column 1 of x has numbers of -1e\+308"):

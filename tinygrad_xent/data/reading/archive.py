@@ -133,8 +133,6 @@ def _read(stream: IO[bytes], size: int, most: int | None, where: str) -> NDArray
         piece = piece[: len(room) - done]
         room[done : done + len(piece)] = piece
         done, piece = done + len(piece), b""
-    if done == size - begin:
-        stream.read(1)  # at its end the stream compares its checksum
     found = found.reshape(shape, order="F" if fortran else "C")
     return found[:most] if shape else found
 
