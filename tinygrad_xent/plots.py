@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .display import printable
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"  # Okabe and Ito: told apart by everyone
 
 
@@ -123,7 +125,7 @@ def draw_reliability(axes: Any, seen: Any) -> None:
         raise ValueError("reliability: there is nothing to draw; wanted at least one diagram")
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="says what happens")
     looks = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREY, "^", "-."))
-    for index, (name, one) in enumerate(diagrams.items()):
+    for index, one in enumerate(diagrams.values()):
         color, marker, dash = looks[index % len(looks)]
         sure, right, count = (np.asarray(column) for column in one)
         some = count > 0
@@ -132,14 +134,15 @@ def draw_reliability(axes: Any, seen: Any) -> None:
         axes.vlines(sure, low, high, color=color, linewidth=0.8)
         axes.plot(sure, right, color=color, linestyle=dash, linewidth=1)
         sizes = 12 + 120 * np.sqrt(count / count.sum())
-        axes.scatter(
-            sure, right, sizes, color=color, marker=marker, zorder=3, label=name or "the model"
-        )
+        axes.scatter(sure, right, sizes, color=color, marker=marker, zorder=3, label=str(index))
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.03), ylim=(0, 1.03))
     axes.set_aspect("equal")
     legend = axes.legend(frameon=False, loc="best")
-    for handle in legend.legend_handles[1:]:
+    shown = zip(legend.legend_handles[1:], legend.get_texts()[1:], diagrams, strict=True)
+    for handle, text, name in shown:
         handle.set_sizes([36])  # not as large as the first bin happens to be
+        text.set_parse_math(False)  # a name is no formula, whatever dollars it has
+        text.set_text(printable(str(name) or "the model"))
 
 
 def _wilson(share: Any, n: Any) -> tuple[Any, Any]:
