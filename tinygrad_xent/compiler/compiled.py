@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -41,23 +42,26 @@ class Compiled:
         self._calls: list[Callable[..., Any]] = []  # of each program
         self._latest: Callable[..., Any] = _missing
         self._arguments: Any = None  # of the last call that needed a new program
+        self._one_at_a_time = threading.RLock()  # programs write into memory of their own
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns, by a program."""
-        if _recording.get() is True:
+        if _recording.get() is not True:
+            return self.function(*args, **kwargs)
+        with self._one_at_a_time:
             result = self._latest(args, kwargs)
-            if result is not MISSED:
-                return result
-        return self._otherwise(args, kwargs)
+            return self._otherwise(args, kwargs) if result is MISSED else result
+
+    def __reduce__(self) -> Any:
+        """A copy writes its own programs, when it is called."""
+        return type(self), (self.function,)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """The method of an object, where a method is decorated."""
         return self if owner is None else types.MethodType(self, owner)
 
     def _otherwise(self, args: Any, kwargs: Any) -> Any:
-        """By another program, by a new one, or where somebody listens by the function itself."""
-        if _recording.get() is not True:
-            return self.function(*args, **kwargs)
+        """By another program, or by a new one."""
         for k in reversed(range(len(self.programs))):
             result = self._calls[k](args, kwargs)
             if result is not MISSED:
@@ -179,7 +183,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     What the function reaches through its arguments, closure and globals is read anew in each call:
     arrays, the model's parameters, an optimizer's state, and numbers, such as a learning rate. A
     change of shape, dtype or structure is traced anew, once for each. Programs share their memory
-    between calls: do not run one in two threads.
+    between calls: a call waits for one that is running in another thread. While a program is
+    written, stand-ins take the place of what the function reaches: no other thread may use that.
 
     Parameters
     ----------

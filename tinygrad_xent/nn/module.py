@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from weakref import ref
@@ -11,8 +12,6 @@ import numpy as np
 from ..display import Part, module_html
 from ..tensor import Tensor
 from ..value import Array, Value, _numbers
-
-_newest = [-1]  # the largest number of a Value on which a call is noted
 
 
 class Module:
@@ -51,12 +50,7 @@ class Module:
         result = self.forward(*inputs, **options)
         # What was made before the call, such as the input handed on, did not come of it.
         if isinstance(result, Value) and result.number > began:
-            before = None
-            if result.number > _newest[0]:  # surely the first note: reading an unset slot is slow
-                _newest[0] = result.number
-            else:
-                before = getattr(result, "_call", None)
-            result._call = (began, ref(self), before)
+            result._call = (began, ref(self), getattr(result, "_call", None), get_ident())
         return result
 
     def config(self) -> dict[str, Any]:
