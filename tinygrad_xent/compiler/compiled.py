@@ -20,6 +20,7 @@ from .simplify import must_agree
 from .trace import TraceError
 from .tracing import Record
 
+_writing = threading.RLock()  # Python's own `ast` raises SystemError in two threads at once
 MANY = 32  # programs of one function: more are a setting that changes in every call
 
 
@@ -91,12 +92,13 @@ class Compiled:
         """
         if len(self.programs) >= MANY:
             self._refuse()
-        first = _record(self.function, args, kwargs)
-        second = Record(self.function, args, kwargs, first.numbers)
-        must_agree(first.trace.nodes, second.trace.nodes)
-        program = Program(second)
-        self._put_last(program, Binder(program).made())
-        second.forget()
+        with _writing:
+            first = _record(self.function, args, kwargs)
+            second = Record(self.function, args, kwargs, first.numbers)
+            must_agree(first.trace.nodes, second.trace.nodes)
+            program = Program(second)
+            self._put_last(program, Binder(program).made())
+            second.forget()
         self._arguments = args, kwargs
 
     def _refuse(self) -> None:
