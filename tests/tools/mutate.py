@@ -225,7 +225,7 @@ def prepare(folder):
 
 
 def verdict(mutant):
-    """Killed, alive, no end, or broken if nothing ran; in a child of this process, which has everything loaded."""
+    """Killed, alive, no end, or broken if nothing ran: in a child, which has everything loaded."""
     path = Path("tinygrad_xent", mutant.file)
     before = path.read_text(encoding="utf-8")
     path.write_text(mutant.text, encoding="utf-8")
