@@ -47,6 +47,7 @@ RULES = sorted(
 GROUPS = {"walk": ["backprop.py"], "fused": FUSED, "rules": RULES}
 
 ENGINE = ["backprop", "hooks", "derivatives", "tensor", "anomaly", "op", "threads", "story", "ops"]
+ENGINE += ["compiler"]
 XENT = ["softmax_xent", "cross_entropy", "cross_entropy_options", "linear_cross_entropy"]
 OPS = ["ops", "losses", "errors", "op", "cross_entropy_options", "ops_properties"]
 TESTS = {
