@@ -48,14 +48,14 @@ GROUPS = {"walk": ["backprop.py"], "fused": FUSED, "rules": RULES}
 
 ENGINE = ["backprop", "hooks", "derivatives", "tensor", "anomaly", "op", "threads", "story", "ops"]
 ENGINE += ["compiler"]
-XENT = ["softmax_xent", "cross_entropy", "cross_entropy_options", "linear_cross_entropy"]
+XENT = ["softmax_xent", "cross_entropy", "cross_entropy_options", "linear_cross_entropy", "ops"]
 OPS = ["ops", "losses", "errors", "op", "cross_entropy_options", "ops_properties"]
 TESTS = {
     "backprop.py": ENGINE,
     "ops/cross_entropy.py": [*XENT[1:], XENT[0], "accuracy", "errors"],
     "ops/softmax_xent.py": [*XENT, "accuracy"],
-    "ops/linear_cross_entropy.py": ["linear_cross_entropy", "errors"],
-    "ops/linear_xent.py": ["linear_cross_entropy", "errors"],
+    "ops/linear_cross_entropy.py": ["linear_cross_entropy", "errors", "ops"],
+    "ops/linear_xent.py": ["linear_cross_entropy", "errors", "ops"],
     "ops/targets.py": [*XENT[1:], *OPS],
     "ops/divergence.py": [*OPS, "information"],
     "ops/rounding.py": [*OPS, "tensor"],
