@@ -55,7 +55,8 @@ class Value:
     # from here left for those who draw it: WALKED, the number at which it began, SEED, what it
     # began with, and HOOKED, what hooks returned in it, by the numbers of their values.
     # _call: set only on what a Module returned: (the number at which the call began, a weak
-    # reference to the Module, what stood here before). The call made the numbers in between.
+    # reference to the Module, what stood here before, the thread). In its thread, the call made the
+    # numbers in between.
     __slots__ = (
         "__weakref__",
         "_array",
@@ -73,7 +74,7 @@ class Value:
     )
 
     _array: Array
-    _call: tuple[int, Any, Any]
+    _call: tuple[int, Any, Any, int]
     _grad: Array | None
     _grad_is_ours: bool
     _holder: int

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..display import printable
 from .buffers import Buffer, Plan
 from .literals import BINARY, UNARY, bare, dtype_text, literal, pattern
 from .names import UPDATE, identifier
@@ -341,7 +342,8 @@ class Source:
         self._line(text, ": ".join(part for part in (node.formula, shape) if part))
 
     def _line(self, text: str, comment: str) -> None:
-        self.lines.append(f"{text:{WIDTH}}  # {comment}" if comment else text)
+        # A formula is the user's text: a line end in it would begin a line of code.
+        self.lines.append(f"{text:{WIDTH}}  # {printable(comment)}" if comment else text)
 
 
 def _operand(text: str) -> str:
