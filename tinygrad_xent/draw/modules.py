@@ -107,7 +107,7 @@ def _noted(values: list[Value]) -> tuple[list[Note], int]:
     """The notes on all values, as the calls began, and how many threads they were made in."""
     found, threads = [], set()
     for value in values:
-        note = getattr(value, "_call", None)
+        note = value._call
         while note is not None:
             began, module, note, thread = note
             if module() is not None:

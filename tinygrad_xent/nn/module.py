@@ -55,7 +55,7 @@ class Module:
         result = self.forward(*inputs, **options)
         # What was made before the call, such as the input handed on, did not come of it.
         if isinstance(result, Value) and result.number > began:
-            result._call = (began, ref(self), getattr(result, "_call", None), get_ident())
+            result._call = (began, ref(self), result._call, get_ident())
         return result
 
     def config(self) -> dict[str, Any]:
