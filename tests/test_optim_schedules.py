@@ -19,7 +19,7 @@ from tinygrad_xent.optim.schedules import cosine, exponential, linear, named, st
         (step(), 9, [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01]),
         (step(), 10, [1] * 4 + [0.1] * 4 + [0.01] * 2),  # thirds, rounded up
         (step(0.1), 10, [10.0**-t for t in range(10)]),
-        (warm_up(0.1), 70, [t / 7 for t in range(1, 8)] + [1] * 63),  # 0.1 * 70 > 7
+        (warm_up(0.07), 100, [t / 7 for t in range(1, 8)] + [1] * 93),  # 0.07 * 100 > 7
         (step(np.int64(3), np.float32(0.5)), 4, [1, 1, 1, 0.5]),
         (step(1, 0), 3, [1, 0, 0]),
         (exponential(0.5), 4, [1, 1 / 2, 1 / 4, 1 / 8]),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .data import DataError
     from .derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from .draw import compare_xent, draw_dot, explain, make_dot, play, plot_dot_graph, record
+    from .export import to_onnx
     from .files import ModelError, load, load_model, read_metadata, save
     from .training import History, evaluate, fit, predict
 
@@ -67,6 +68,7 @@ __all__ = [
     "record",
     "save",
     "set_default_dtype",
+    "to_onnx",
     "value_and_grad",
     "vjp",
 ]
@@ -86,6 +88,7 @@ _LATER = {
     "derivatives": ["hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"],
     "draw": ["compare_xent", "draw_dot", "explain", "make_dot", "play", "plot_dot_graph", "record"],
     "exercise": [],
+    "export": ["to_onnx"],
     "files": ["ModelError", "load", "load_model", "read_metadata", "save"],
     "information": [],
     "lessons": [],
