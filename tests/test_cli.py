@@ -183,7 +183,7 @@ def test_every_data_set_trains(name, tmp_path, capsys):
         (["--batch-size", "-3"], "--batch-size"),
         (["--hidden", "32,x"], "'32,x' is not a list of layer sizes such as 32,16"),
         (["--hidden", "0"], "--hidden"),
-        (["--optimizer", "rmsprop"], "invalid choice: 'rmsprop'"),
+        (["--optimizer", "lion"], "invalid choice: 'lion'"),
         (["--data", "mnist"], "invalid choice: 'mnist'"),
         (["--seed", "-1"], "--seed"),
         (["--colour"], "--colour"),

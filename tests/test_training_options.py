@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,9 +73,11 @@ def test_the_mean_over_batches_counts_class_weights():
     assert history[1].train_loss == pytest.approx(history[0].train_loss, rel=1e-12)
 
 
-def test_float32_stays_float32_under_weights():
+@pytest.mark.parametrize("weights", ["balanced", [1.0, 2.0, 3.0], [1, 2, 3]])
+@pytest.mark.parametrize("compile", [False, True])
+def test_float32_stays_float32_under_weights(weights, compile):
     trained = model(dtype=np.float32)
-    tx.fit(trained, (X, Y), epochs=1, class_weights=[1.0, 2.0, 3.0], clip_norm=0.1)
+    tx.fit(trained, (X, Y), epochs=1, class_weights=weights, clip_norm=0.1, compile=compile)
     assert {p.dtype for p in trained.parameters()} == {np.dtype(np.float32)}
 
 
@@ -144,7 +147,7 @@ def losses_fall_then_rise(monkeypatch, losses):
 
     def judged(model, rows, *args):
         result = real(model, rows, *args)
-        return result._replace(loss=next(given)) if len(rows) == len(X2) else result
+        return replace(result, loss=next(given)) if len(rows) == len(X2) else result
 
     monkeypatch.setattr(loop, "evaluated", judged)
 

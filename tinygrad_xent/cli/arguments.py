@@ -94,3 +94,27 @@ def positive(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number greater than 0")
     return number
+
+
+def zero_or_more(text: str) -> float:
+    """A number of at least 0."""
+    return 0.0 if text in ("0", "0.0") else positive(text)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1, the 1 excluded."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share, from 0 to less than 1")
+    return number
+
+
+def steps(text: str) -> float:
+    """A whole number of steps, or a share of all."""
+    number = positive(text)
+    if number > 1 and number != int(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps, or a share of all")
+    return number

@@ -13,11 +13,12 @@ import numpy as np
 from .. import data, nn
 from ..draw import Movie
 from ..files import save
-from ..training import LEARNING_RATES, Epoch, Evaluation, evaluate, fit
-from .arguments import at_least_one, folder, positive, seed, sizes
+from ..training import Epoch, Evaluation, evaluate, fit
+from .arguments import folder, seed, sizes
 from .example import drawn, hardest_example, table
 from .made import how_made
 from .run_folder import Run, write_folder
+from .training_options import add_training_options, fit_options
 
 
 def add(commands: Any) -> None:
@@ -37,32 +38,24 @@ def add(commands: Any) -> None:
         metavar="N,N",
         help='default 32; "" for none',
     )
-    option("--epochs", type=at_least_one, default=40, metavar="N", help="default %(default)s")
-    option("--lr", type=positive, metavar="X", help=f"default {_learning_rates()}")
-    option(
-        "--batch-size",
-        type=at_least_one,
-        default=32,
-        metavar="N",
-        help="default %(default)s",
-    )
-    option("--optimizer", choices=("adam", "sgd"), default="adam", help="default %(default)s")
     option("--seed", type=seed, default=0, metavar="N", help="default %(default)s")
     option("--out", type=folder, metavar="DIR", help="default runs/<data>-<seed>")
     option("--movie", action="store_true", help="also write movie.html, to scrub through training")
     option("--quiet", action="store_true", help="print only the folder that was written")
+    add_training_options(train)
     train.set_defaults(run=train_and_show)
 
 
 def train_and_show(options: argparse.Namespace) -> None:
     """The main job: train, explain one example, write the run folder."""
     say = (lambda *words: None) if options.quiet else print
+    training = fit_options(options)
     out = options.out or Path("runs") / f"{options.data}-{options.seed}"
     out.mkdir(parents=True, exist_ok=True)
     train, test, about = _split_and_scaled(options.data, options.seed)
     classes = train.classes
     sizes = [train.x.shape[1], *options.hidden, len(classes)]
-    model = nn.MLP(sizes, rng=options.seed)
+    model = nn.MLP(sizes, dropout=options.dropout, rng=options.seed)
 
     movie = Movie(
         model,
@@ -77,14 +70,13 @@ def train_and_show(options: argparse.Namespace) -> None:
         model,
         train,
         test=test,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        optimizer=options.optimizer,
-        lr=options.lr,
-        seed=options.seed,
+        **training,
         progress=not options.quiet,
         on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
     )
+    model.eval()  # what is drawn and explained is the model in use
+    if not history.stopped.startswith("all"):
+        say(history.stopped)
     report = evaluate(model, test)
     _say_result(report, say)
     example = hardest_example(model, test, options.seed)
@@ -128,7 +120,3 @@ def _say_result(result: Evaluation, say: Any) -> None:
         worst = f"{result.name(label)} taken for {result.name(predicted)}, {times} of {rows} times"
         say(f"worst pair: {worst}")
     say("\n" + str(result).split("\n\n")[1])
-
-
-def _learning_rates() -> str:
-    return ", ".join(f"{LEARNING_RATES[name]:g} for {name}" for name in ("adam", "sgd"))

@@ -57,11 +57,11 @@ def objective(rows: Rows, class_weights: Any, label_smoothing: Any) -> Objective
 
 
 def _weights(rows: Rows, wanted: Any) -> Array:
-    """One positive number per class, in the dtype of the model."""
+    """One positive number per class."""
     if isinstance(wanted, str):
         if wanted != "balanced":
             raise ValueError(f"fit: got class_weights {wanted!r}; wanted 'balanced' or K numbers")
-        return balanced(rows.y, rows.classes).astype(rows.dtype)
+        return balanced(rows.y, rows.classes)
     weights = np.asarray(wanted)
     real = weights.dtype.kind in "iuf" and weights.shape == (rows.classes,)
     if not real or not (np.isfinite(weights) & (weights > 0)).all():
@@ -69,7 +69,7 @@ def _weights(rows: Rows, wanted: Any) -> Array:
             f"fit: class_weights are {wanted!r}; wanted 'balanced' or a number > 0 for each of "
             f"{rows.classes} classes"
         )
-    return weights.astype(rows.dtype)
+    return weights.astype(np.float64)
 
 
 def balanced(labels: Array, classes: int) -> Array:

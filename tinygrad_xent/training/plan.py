@@ -91,9 +91,8 @@ def plan_of(
     rows = checked_rows(data, model, "fit", scale)
     held_out: Rows | None
     if isinstance(validation, numbers.Real):
-        # A stream of its own: the order of the rows is the same with and without validation.
         fraction = real_number("fit: validation", validation)
-        rows, held_out = split_off(rows, fraction, rng.spawn(1)[0])
+        rows, held_out = split_off(rows, fraction, rng)
     else:
         held_out = _checked(validation, model, "fit: validation", scale)
     if patience is not None and held_out is None:

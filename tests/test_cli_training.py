@@ -1,0 +1,87 @@
+"""The options of `train` that say how it trains."""
+
+import csv
+import re
+
+import pytest
+
+import tinygrad_xent as tx
+from tinygrad_xent.cli import main
+
+
+def rows(folder):
+    with (folder / "history.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_everything_on(tmp_path, capsys):
+    out = tmp_path / "run"
+    words = "--data iris --hidden 16,8 --epochs 60 --lr 0.05 --optimizer rmsprop --schedule cosine "
+    words += "--warm-up 0.1 --clip 1 --weight-decay 0.001 --dropout 0.2 --label-smoothing 0.05 "
+    words += f"--class-weights balanced --validation 0.2 --patience 4 --seed 3 --out {out}"
+    assert main(["train", *words.split()]) == 0
+    text = capsys.readouterr().out
+    found = re.search(r"stopped after epoch (\d+): no lower validation loss for 4; .* (\d+), the "
+                      "best", text)  # fmt: skip
+    last, best = map(int, found.groups())
+    history = rows(out)
+    assert len(history) == last + 1 < 61
+    losses = [float(row["validation_loss"]) for row in history]
+    assert losses.index(min(losses)) == best == last - 4
+    rates = [float(row["learning_rate"]) for row in history[1:]]
+    assert rates[0] < max(rates) <= 0.05
+    model = tx.load_model(out / "model.safetensors")
+    assert [type(layer).__name__ for layer in model][2::3] == ["Dropout", "Dropout"]
+    assert not model.training
+    # Those are the weights of the best epoch.
+    said = float(re.search(r"test loss ([\d.]+)", text)[1])
+    assert said == pytest.approx(float(history[best]["test_loss"]), abs=6e-4)
+
+
+def test_the_same_seed_twice(tmp_path, capsys):
+    words = "--data iris --epochs 3 --dropout 0.5 --validation 0.3 --quiet"
+    for name in ("one", "two"):
+        assert main([*words.split(), "--out", str(tmp_path / name)]) == 0
+    for file in ("history.csv", "model.safetensors"):
+        one, two = ((tmp_path / name / file).read_bytes() for name in ("one", "two"))
+        assert one == two
+    assert "nan" not in {row["validation_accuracy"] for row in rows(tmp_path / "one")}
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--patience 3", "--patience needs --validation, such as --validation 0.2"),
+        ("--patience 0 --validation 0.2", "--patience: '0' is not a whole number of at least 1"),
+        ("--validation 1", "--validation: '1' is not a share, from 0 to less than 1"),
+        ("--dropout half", "--dropout: 'half' is not a share, from 0 to less than 1"),
+        ("--label-smoothing -0.1", "--label-smoothing: '-0.1' is not a share"),
+        ("--clip 0", "--clip: '0' is not a number greater than 0"),
+        ("--warm-up 2.5", "--warm-up: '2.5' is not a number of steps, or a share of all"),
+        ("--schedule sine", "--schedule: invalid choice: 'sine' (choose from"),
+        ("--optimizer lion", "--optimizer: invalid choice: 'lion' (choose from"),
+        ("--class-weights even", "--class-weights: invalid choice: 'even'"),
+    ],
+)
+def test_a_mistake_is_one_line(words, message, capsys, tmp_path):
+    out = tmp_path / "run"
+    try:
+        code = main(["train", "--data", "iris", *words.split(), "--out", str(out)])
+    except SystemExit as left:
+        code = left.code
+    err = capsys.readouterr().err
+    assert code in (1, 2)
+    assert message in err
+    assert err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_the_help_names_every_option(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "-h"])
+    text = capsys.readouterr().out
+    for name in ("epochs", "batch-size", "optimizer", "lr", "schedule", "warm-up", "weight-decay",
+                 "clip", "dropout", "label-smoothing", "class-weights", "validation",
+                 "patience"):  # fmt: skip
+        assert f"--{name} " in text
