@@ -21,8 +21,10 @@ def test_everything_on(tmp_path, capsys):
     words += f"--class-weights balanced --validation 0.2 --patience 4 --seed 3 --out {out}"
     assert main(["train", *words.split()]) == 0
     text = capsys.readouterr().out
-    found = re.search(r"stopped after epoch (\d+): no lower validation loss for 4; .* (\d+), the "
-                      "best", text)  # fmt: skip
+    stopped = (
+        r"stopped after epoch (\d+): no lower validation loss for 4 epochs; .* (\d+), the best"
+    )
+    found = re.search(stopped, text)
     last, best = map(int, found.groups())
     history = rows(out)
     assert len(history) == last + 1 < 61

@@ -316,10 +316,26 @@ def test_histories_with_one_row_with_nan_and_with_none():
     assert "nan" not in "".join(p.get("d") for p in tree(tx.History(odd)).iter(SVG + "path"))
 
 
+@pytest.mark.parametrize("test", [False, True])
+def test_validation_is_shown_and_judges(test):
+    epochs = [
+        row._replace(validation_loss=loss, validation_accuracy=0.25)
+        for row, loss in zip(history(4, test=test), [3.0, 1.0, 2.0, 4.0], strict=True)
+    ]
+    root = tree(tx.History(epochs))
+    shown = rows(root)
+    assert shown[0][-2:] == ["validation loss", "validation accuracy"]
+    assert len(shown[0]) == (7 if test else 5)
+    assert [row[-2] for row in shown[1:]] == ["3.0000", "1.0000 ◂ lowest", "2.0000", "4.0000"]
+    assert {row[-1] for row in shown[1:]} == {"0.2500"}
+    names = [t.text for t in root.iter() if t.tag.endswith("text")]
+    assert ("test" in names, "validation" in names) == (test, True)
+
+
 def test_a_history_of_fit_shows_its_numbers():
     train, test = tx.data.load("xor", n=40).split(test=0.5, seed=0)
     done = tx.fit(tx.nn.MLP([2, 2], rng=0), train, test=test, epochs=2)
     shown = rows(tree(done))[1:]
     for row, epoch in zip(shown, done, strict=True):
         numbers = [cell.removesuffix(" ◂ lowest") for cell in row]
-        assert numbers == [str(epoch.epoch), *(f"{x:.4f}" for x in epoch[1:])]
+        assert numbers == [str(epoch.epoch), *(f"{x:.4f}" for x in epoch[1:5])]

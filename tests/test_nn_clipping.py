@@ -3,6 +3,7 @@
 import math
 import re
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,18 +29,18 @@ def parameters(*gradients, dtype=np.float64):
     arrays(np.float64, (3, 2), elements=FINITE),
     arrays(np.float64, (4,), elements=FINITE),
     st.floats(1e-3, 1e4),
-    st.sampled_from([1.0, 2.0, 3.5, math.inf]),
+    st.sampled_from([1.0, 2.0, 3.0, math.inf]),
 )
 def test_one_factor_for_all(g, h, max_norm, k):
     params = parameters(g, h)
     norm = nn.clip_grad_norm([*params, tx.Tensor([1.0], requires_grad=True)], max_norm, k)
     whole = np.concatenate([g.ravel(), h])
-    wanted = np.linalg.norm(whole, k)
+    wanted = float(mpmath.norm(whole.tolist(), k))  # NumPy's would vanish for tiny numbers
     assert float(norm) == pytest.approx(wanted, rel=1e-12, abs=1e-300)
     factor = min(1.0, max_norm / (wanted + 1e-6))
     for p, before in zip(params, (g, h), strict=True):
         np.testing.assert_allclose(p.grad, factor * before, rtol=1e-12, atol=1e-300)
-    after = np.linalg.norm(np.concatenate([p.grad.ravel() for p in params]), k)
+    after = mpmath.norm(np.concatenate([p.grad.ravel() for p in params]).tolist(), k)
     assert after <= max_norm * (1 + 1e-12)
 
 

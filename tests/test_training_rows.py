@@ -64,6 +64,10 @@ def test_every_row_comes_once_with_its_label_whatever_part_is_taken(x, which, si
         assert found == sorted([*(2 * x[k]), y[k]] for k in which)
     order = np.concatenate([piece for piece, _ in part.in_order(size)])
     np.testing.assert_array_equal(order, 2 * x[which])
+    last = part.part(np.array([len(which) - 1]))  # a part of the part
+    ((piece, label),) = last.in_order(9)
+    np.testing.assert_array_equal(piece[0], 2 * x[which[-1]])
+    assert label.tolist() == [y[which[-1]]]
 
 
 @pytest.mark.parametrize("data", ["uint8", "float64"])

@@ -1,10 +1,12 @@
 """A run taken at an epoch and put back elsewhere goes on bit for bit; a seed gives one run."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+import tinygrad_xent as tx
 from tinygrad_xent import nn
 from tinygrad_xent.training.callbacks import Callbacks, StopTraining
 from tinygrad_xent.training.loop import go_on
@@ -131,6 +133,18 @@ def test_every_generator_is_taken_once():
     assert list(names) == ["order", "layers.2.rng"]  # layers.1 draws from that of the order
     names = Run(model, optimizer_of("sgd", model, None, None), np.random.default_rng(3)).take()
     assert list(names["generators"]) == ["order", "layers.1.rng", "layers.2.rng"]
+
+
+def test_two_threads_train_as_one_after_the_other():
+    def train(seed, compile):
+        model = nn.MLP([4, 32, 3], rng=seed, dropout=0.0 if compile else 0.2)
+        history = tx.fit(model, (X, Y), validation=0.2, epochs=10, seed=seed, compile=compile)
+        return [p.numpy().tobytes() for p in model.parameters()], str(list(history))
+
+    jobs = [(seed, compile) for seed in range(2) for compile in (False, True)]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        at_once = list(pool.map(lambda job: train(*job), jobs))
+    assert at_once == [train(*job) for job in jobs]
 
 
 PROGRAM = """

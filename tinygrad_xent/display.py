@@ -23,7 +23,7 @@ LONGEST = 60  # letters of a name
 # Okabe and Ito's blue and orange, as in the drawings: black text is readable on all blends with
 # white. The lines are darker, to be seen on white and on black.
 POSITIVE, NEGATIVE, ALARM = (86, 180, 233), (230, 159, 0), "#D00000"
-TRAIN, TEST = "#0072B2", "#C85A00"
+TRAIN, TEST, VALIDATION = "#0072B2", "#C85A00", "#008A64"
 
 CELL = "padding:2px 8px;border:1px solid #8888;white-space:nowrap;text-align:"
 TABLE = "border-collapse:collapse;margin:2px 0;width:auto;font-variant-numeric:tabular-nums"
@@ -229,26 +229,30 @@ def _shape(name: str, tensor: Value) -> str:
 def history_html(rows: Sequence[tuple[float, ...]]) -> str:
     """The losses as a curve, and a table of epochs: the first, the last and the best of a long one.
 
-    A row is epoch, train loss, train accuracy, test loss, test accuracy; nan where there is none.
+    A row is epoch, train loss, train accuracy, test loss, test accuracy, validation loss,
+    validation accuracy; nan where there is none. The best is that of the validation rows, or else
+    of the test rows.
     """
     if not rows:
         return f"<div>{_heading('History', ['no epochs'])}</div>"
-    tested = [k for k, row in enumerate(rows) if not math.isnan(row[3])]
-    best = min(tested, key=lambda k: rows[k][3]) if tested else None
-    names = ["epoch", "train loss", "train accuracy"]
-    names += ["test loss", "test accuracy"] if tested else []
-    lines = [_header(*names)]
+    columns = {0: "epoch", 1: "train loss", 2: "train accuracy"}
+    best, judge = None, 0
+    for column, name in ((3, "test"), (5, "validation")):
+        judged = [k for k, row in enumerate(rows) if not math.isnan(row[column])]
+        if judged:
+            columns |= {column: f"{name} loss", column + 1: f"{name} accuracy"}
+            best, judge = min(judged, key=lambda k: rows[k][column]), column
+    lines = [_header(*columns.values())]
     before = -1
     for k in _kept(len(rows), best):
         if k > before + 1:
             gap = f"… {k - before - 1} more"
-            lines.append(_cell(gap, "center", FAINT, span=len(names)))
-        epoch, *numbers = rows[k][: len(names)]
+            lines.append(_cell(gap, "center", FAINT, span=len(columns)))
         weight = "font-weight:bold" if k == best else ""
-        cells = [f"{x:.4f}" for x in numbers]
+        cells = {c: f"{rows[k][c]:.4f}" if c else f"{rows[k][c]}" for c in columns}
         if k == best:
-            cells[2] += " ◂ lowest"
-        lines.append("".join(_cell(c, "right", weight) for c in (f"{epoch}", *cells)))
+            cells[judge] += " ◂ lowest"
+        lines.append("".join(_cell(cell, "right", weight) for cell in cells.values()))
         before = k
     heading = _heading("History", [f"{rows[-1][0]} epochs"])
     curve = _block("loss, in nats", _sparkline(rows))
@@ -268,6 +272,7 @@ def _sparkline(rows: Sequence[tuple[float, ...]], width: int = 240, height: int 
     curves = [
         ("train", TRAIN, "", [float(row[1]) for row in rows]),
         ("test", TEST, ' stroke-dasharray="5 3"', [float(row[3]) for row in rows]),
+        ("validation", VALIDATION, ' stroke-dasharray="6 4 1 4"', [float(row[5]) for row in rows]),
     ]
     top = max((y for *_, ys in curves for y in ys if math.isfinite(y)), default=0.0) or 1.0
     step = width / max(len(rows) - 1, 1)

@@ -75,7 +75,7 @@ def train_and_show(options: argparse.Namespace) -> None:
         on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
     )
     model.eval()  # what is drawn and explained is the model in use
-    if not history.stopped.startswith("all"):
+    if history.stopped.startswith("stopped"):  # an interruption was told already
         say(history.stopped)
     report = evaluate(model, test)
     _say_result(report, say)
