@@ -13,11 +13,12 @@ import numpy as np
 from .. import data, nn
 from ..draw import Movie
 from ..files import save
-from ..training import Epoch, Evaluation, evaluate, fit
+from ..training import Epoch, Evaluation, History, evaluate, fit
 from .arguments import folder, seed, sizes
 from .example import drawn, hardest_example, table
 from .made import how_made
-from .run_folder import Run, write_folder
+from .resuming import CHECKPOINT, add_resuming_options, begin, resumed, told_how_to_go_on
+from .run_folder import KEPT, Run, write_folder
 from .training_options import add_training_options, fit_options
 
 
@@ -43,15 +44,19 @@ def add(commands: Any) -> None:
     option("--movie", action="store_true", help="also write movie.html, to scrub through training")
     option("--quiet", action="store_true", help="print only the folder that was written")
     add_training_options(train)
+    add_resuming_options(train)
     train.set_defaults(run=train_and_show)
 
 
 def train_and_show(options: argparse.Namespace) -> None:
     """The main job: train, explain one example, write the run folder."""
+    if options.resume is not None:
+        options = resumed(options, add)
     say = (lambda *words: None) if options.quiet else print
-    training = fit_options(options)
+    fit_options(options)  # a mistake is told before anything is written
     out = options.out or Path("runs") / f"{options.data}-{options.seed}"
-    out.mkdir(parents=True, exist_ok=True)
+    if options.resume is None:
+        begin(out, options.words)
     train, test, about = _split_and_scaled(options.data, options.seed)
     classes = train.classes
     sizes = [train.x.shape[1], *options.hidden, len(classes)]
@@ -66,17 +71,8 @@ def train_and_show(options: argparse.Namespace) -> None:
     )
     say(f"{train.name}: {len(train)} rows to train on, {len(test)} to test, {len(classes)} classes")
     say(f"model {'-'.join(map(str, sizes))}, {sum(p.size for p in model.parameters())} parameters")
-    history = fit(
-        model,
-        train,
-        test=test,
-        **training,
-        progress=not options.quiet,
-        on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
-    )
+    history = _trained(model, train, test, options, out, movie, say)
     model.eval()  # what is drawn and explained is the model in use
-    if history.stopped.startswith("stopped"):  # an interruption was told already
-        say(history.stopped)
     report = evaluate(model, test)
     _say_result(report, say)
     example = hardest_example(model, test, options.seed)
@@ -89,8 +85,43 @@ def train_and_show(options: argparse.Namespace) -> None:
     in_units = replace(test, x=(test.x * scale.std + scale.mean).astype(np.float32))
     made = how_made(options, model, train, test)
     run = Run(model, history, report, example, movie, in_units, scale, made)
-    written = ["model.safetensors", *write_folder(out, run, say)]
+    written = [*KEPT, *write_folder(out, run, say)]
     say("\nwritten to", f"{out}: {', '.join(written)}") if not options.quiet else print(out)
+    told_how_to_go_on(out, history)
+
+
+def _trained(
+    model: nn.Module,
+    train: data.Dataset,
+    test: data.Dataset,
+    options: argparse.Namespace,
+    out: Path,
+    movie: Movie,
+    say: Any,
+) -> History:
+    """The history of the run, from its beginning or from where it was left."""
+    told: list[int] = []
+    try:
+        history = fit(
+            model,
+            train,
+            test=test,
+            **fit_options(options),
+            checkpoint=out / CHECKPOINT,
+            checkpoint_every=options.checkpoint_every,
+            resume=options.resume is not None,
+            progress=not options.quiet,
+            callbacks=[movie] if options.movie else [],
+            on_epoch=lambda row: _watch_epoch(row, len(train.classes), say, told),
+        )
+    except KeyboardInterrupt:
+        told_how_to_go_on(out, None)
+        raise
+    if not told:
+        say(f"nothing is left to train: {history.stopped}; --epochs N goes on")
+    elif history.stopped.startswith("stopped"):  # an interruption was told already
+        say(history.stopped)
+    return history
 
 
 def _split_and_scaled(name: str, seed: int) -> tuple[data.Dataset, data.Dataset, dict[str, Any]]:
@@ -102,14 +133,16 @@ def _split_and_scaled(name: str, seed: int) -> tuple[data.Dataset, data.Dataset,
     return scaled[0], scaled[1], about
 
 
-def _watch_epoch(row: Epoch, classes: int, say: Any, movie: Movie | None) -> None:
-    if movie is not None:
-        movie.take(row)
+def _watch_epoch(row: Epoch, classes: int, say: Any, told: list[int]) -> None:
+    """Say what the first loss tells; where a run goes on, say where."""
     if row.epoch == 0:
         uniform = math.log(classes)
         say(
             f"step 0: loss {row.train_loss:.2f}, a uniform guess costs ln {classes} = {uniform:.3f}"
         )
+    elif not told:
+        say(f"resumed in epoch {row.epoch}")
+    told.append(row.epoch)
 
 
 def _say_result(result: Evaluation, say: Any) -> None:
