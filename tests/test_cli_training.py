@@ -1,12 +1,14 @@
 """The options of `train` that say how it trains."""
 
 import csv
+import inspect
 import re
 
 import pytest
 
 import tinygrad_xent as tx
-from tinygrad_xent.cli import main
+from tinygrad_xent.cli import main, parser_of_all
+from tinygrad_xent.cli.training_options import fit_options
 
 
 def rows(folder):
@@ -35,9 +37,37 @@ def test_everything_on(tmp_path, capsys):
     model = tx.load_model(out / "model.safetensors")
     assert [type(layer).__name__ for layer in model][2::3] == ["Dropout", "Dropout"]
     assert not model.training
+    assert "dropout" not in (out / "graph.dot").read_text(encoding="utf-8")  # the model in use
     # Those are the weights of the best epoch.
     said = float(re.search(r"test loss ([\d.]+)", text)[1])
     assert said == pytest.approx(float(history[best]["test_loss"]), abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("--clip 0.5", {"clip_norm": 0.5}),
+        ("--weight-decay 0", {"weight_decay": 0.0}),
+        ("--weight-decay 0.1", {"weight_decay": 0.1}),
+        ("--label-smoothing 0.1", {"label_smoothing": 0.1}),
+        ("--class-weights balanced", {"class_weights": "balanced"}),
+        ("--schedule step", {"schedule": "step"}),
+        ("--validation 0.25 --patience 2", {"validation": 0.25, "patience": 2}),
+        ("--optimizer adagrad --lr 0.5", {"optimizer": "adagrad", "lr": 0.5}),
+        ("--epochs 3 --batch-size 7 --seed 9", {"epochs": 3, "batch_size": 7, "seed": 9}),
+        ("--epochs 1", {"clip_norm": None, "weight_decay": None, "lr": None, "validation": None}),
+    ],
+)
+def test_what_fit_is_told(words, arguments):
+    found = fit_options(parser_of_all().parse_args(["train", *words.split()]))
+    assert {name: found[name] for name in arguments} == arguments
+    assert found.keys() <= inspect.signature(tx.fit).parameters.keys()
+
+
+def test_warming_up_comes_before_the_schedule():
+    words = ["train", "--warm-up", "2", "--schedule", "linear"]
+    schedule = fit_options(parser_of_all().parse_args(words))["schedule"]
+    assert [schedule(t, 6) for t in range(6)] == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
 
 
 def test_the_same_seed_twice(tmp_path, capsys):

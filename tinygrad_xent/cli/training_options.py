@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from ..optim import schedules
@@ -13,6 +14,23 @@ from .arguments import at_least_one, positive, share, steps, zero_or_more
 def add_training_options(command: argparse.ArgumentParser) -> None:
     """How long, how fast, what is held back and when to stop."""
     option = command.add_argument_group("training").add_argument
+    _how_long_and_fast(option)
+    _what_is_held_back(option)
+    option(
+        "--validation",
+        type=share,
+        metavar="F",
+        help="hold back this share of the training rows, to judge every epoch by",
+    )
+    option(
+        "--patience",
+        type=at_least_one,
+        metavar="N",
+        help="stop once the validation loss has not fallen for N epochs, and keep the best weights",
+    )
+
+
+def _how_long_and_fast(option: Callable[..., Any]) -> None:
     option("--epochs", type=at_least_one, default=40, metavar="N", help="default %(default)s")
     option("--batch-size", type=at_least_one, default=32, metavar="N", help="default %(default)s")
     option(
@@ -36,6 +54,9 @@ def add_training_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="steps in which the learning rate rises first, or a share of all",
     )
+
+
+def _what_is_held_back(option: Callable[..., Any]) -> None:
     option(
         "--weight-decay",
         type=zero_or_more,
@@ -59,18 +80,6 @@ def add_training_options(command: argparse.ArgumentParser) -> None:
     )
     option(
         "--class-weights", choices=("balanced",), help="let rare classes count as much as others"
-    )
-    option(
-        "--validation",
-        type=share,
-        metavar="F",
-        help="hold back this share of the training rows, to judge every epoch by",
-    )
-    option(
-        "--patience",
-        type=at_least_one,
-        metavar="N",
-        help="stop once the validation loss has not fallen for N epochs, and keep the best weights",
     )
 
 

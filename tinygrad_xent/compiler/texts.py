@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import sys
+import threading
 import types
 from typing import Any
 
@@ -76,7 +77,7 @@ class Texts:
             self.imports.add("import functools")
 
     def _used_by(self, text: str, function: Any) -> None:
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(_parsed(text)):
             found = function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
             if isinstance(found, types.ModuleType) and found is not np:
                 self.imports.add(f"import {found.__name__}")
@@ -84,6 +85,19 @@ class Texts:
     def text(self) -> str:
         """All of it."""
         return "\n\n\n".join(text.strip("\n") for text in self.definitions.values())
+
+
+_PARSING = threading.Lock()
+
+
+def _parsed(source: str) -> ast.Module:
+    """The tree of a text; one thread at a time.
+
+    CPython 3.11 counts the depth of all trees that are being made in one place, and takes two
+    threads for a mistake of its own: SystemError.
+    """
+    with _PARSING:
+        return ast.parse(source)
 
 
 @functools.lru_cache(maxsize=256)
@@ -97,7 +111,7 @@ def _source(function: Any) -> str | None:
 
 def _without_marks(source: str) -> str:
     """The source without the decorators that mean something to this package alone."""
-    tree = ast.parse(source).body[0]
+    tree = _parsed(source).body[0]
     assert isinstance(tree, ast.FunctionDef)
     lines = source.splitlines()
     gone: set[int] = set()
@@ -111,7 +125,7 @@ def _assignment(function: Any, name: str) -> str:
     """The line of a function's file that gives a global its value."""
     module = sys.modules[function.__module__]
     source = inspect.getsource(module)
-    for node in ast.parse(source).body:
+    for node in _parsed(source).body:
         targets = node.targets if isinstance(node, ast.Assign) else ()
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             return ast.get_source_segment(source, node) or ""

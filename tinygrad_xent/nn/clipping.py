@@ -29,7 +29,7 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float, norm_type: float =
     max_norm
         A number of at least 0.
     norm_type
-        k in ``(Σ |ḡ|ᵏ)^(1/k)``, at least 1; infinity for the largest |ḡ|.
+        k in ``(Σ |ḡ|ᵏ)^(1/k)``, at least 1; infinity for the largest ``|ḡ|``.
 
     Returns
     -------

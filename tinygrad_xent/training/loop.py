@@ -69,7 +69,8 @@ def fit(
         own making (then without `lr` and `weight_decay`); parameters of the model that it was not
         given stay as they are.
     lr
-        Learning rate; `LEARNING_RATES` if not given, 0.003 for adam and 0.1 for sgd.
+        Learning rate; if not given 0.1 for sgd, 0.003 for adam and adamw, 0.001 for rmsprop and
+        0.01 for adagrad.
     schedule
         What the learning rate is multiplied by, a function ``schedule(t, total)`` of the step
         t = 0, 1, … and the number of steps planned, or its name: see `optim.schedules`.
