@@ -57,6 +57,13 @@ def test_order_puts_every_value_before_its_inputs_and_once():
         assert all(position[id(v)] < position[id(i)] for i in v.inputs if isinstance(i, tx.Tensor))
 
 
+def test_order_of_several_roots_has_each_value_once():
+    x = leaf(1.0)
+    y, z = x * 2, x + 1
+    values = backprop.order(y, z, y, x)
+    assert [id(v) for v in values] == [id(z), id(y), id(x)]
+
+
 def chain(x, links):
     y = x
     for _ in range(links):

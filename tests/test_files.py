@@ -93,6 +93,8 @@ def models():
     yield nn.MLP([4, 5, 3], rng=0, dtype=np.float16)
     yield nn.Sequential(nn.ReLU())
     yield nn.Sequential()
+    yield nn.MLP([4, 5, 5, 3], dropout=0.25, rng=0)
+    yield nn.Sequential(nn.Dropout(0.1), nn.Linear(4, 3, rng=0), nn.Dropout(0.9))
 
 
 @pytest.mark.parametrize("model", list(models()))
@@ -108,7 +110,8 @@ def test_load_model_gives_the_model_back(model, path):
         np.testing.assert_array_equal(array, wanted[name])
     assert all(p.requires_grad for p in again.parameters())
     x = tx.Tensor(X)
-    np.testing.assert_array_equal(again(x).numpy(), model(x).numpy())
+    assert not any(module.training for _, module in again.named_modules())
+    np.testing.assert_array_equal(again(x).numpy(), model.eval()(x).numpy())
 
 
 @pytest.mark.parametrize(("factor", "start"), [(2.5, 0.0), ([1.0, 2.0], [0.0, 0.0])])
@@ -141,13 +144,19 @@ def added_tensor():
     return model
 
 
+def other_dropout():
+    model = nn.MLP([4, 3, 2], dropout=0.1, rng=0)
+    model[2].p = 0.5
+    return model.eval()
+
+
 def shared_layer():
     layer = nn.Linear(4, 4, rng=0)
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
 @pytest.mark.parametrize(
-    "make", [exchanged_layer, exchanged_activation, added_tensor, shared_layer]
+    "make", [exchanged_layer, exchanged_activation, added_tensor, other_dropout, shared_layer]
 )
 def test_a_model_that_its_architecture_would_not_give_back_is_saved_without(make, path):
     model, other = make(), make()
@@ -338,6 +347,9 @@ ARRAYS = {"0.weight": np.ones((2, 4), np.float32), "0.bias": np.ones(2, np.float
         '{"class": "Sequential", "layers": {"class": "ReLU"}}',
         '{"class": "Sequential"}',
         '{"class": "ReLU", "x": 1}',
+        '{"class": "Dropout", "p": 1' + "0" * 400 + "}",
+        '{"class": "Dropout", "p": NaN}',
+        '{"class": "MLP", "sizes": [4, 2], "dropout": -1}',
         '{"class": "Sequential", "layers": [' * 100_000,
         '{"class": "Sequential", "layers": [' * 500 + '{"class": "ReLU"}' + "]}" * 500,
         "[]",

@@ -261,7 +261,8 @@ def test_maximize_goes_where_the_negative_gradient_leads(make, options):
         (SGD, {"momentum": 0.9, "maximize": True}, "θ - 0.5 v, v a running sum of (-ḡ)"),
         (Adam, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
         (Adam, {"amsgrad": True, "maximize": True}, "θ + 0.5 m̂ / (√max v̂ + 1e-08)"),
-        (AdamW, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
+        (AdamW, {"weight_decay": 0.1}, "(1 - 0.5 · 0.1) θ - 0.5 m̂ / (√v̂ + 1e-08)"),
+        (AdamW, {"weight_decay": 0}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
         (RMSprop, {}, "θ - 0.5 ḡ / (√v + 1e-08)"),
         (
             RMSprop,
@@ -447,7 +448,7 @@ def test_wrong_parameters_are_named(make, params, error, message):
 
 @pytest.mark.parametrize("make", EVERY)
 @pytest.mark.parametrize("name", ["lr", "weight_decay"])
-@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "0.1", None])
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, 10**400, "0.1", None, 1j])
 def test_wrong_numbers_are_named(make, name, value):
     with pytest.raises(ValueError, match=f"^{make.__name__}: {name} is {value!r}; wanted"):
         make([leaf()], **{name: value})

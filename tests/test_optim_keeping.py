@@ -170,6 +170,20 @@ def test_own_optimizers_are_kept_too():
     assert other.state[0]["count"] == 6
 
 
+def test_whole_numbers_and_counts():
+    one = SGD(parameters(), lr=0.1)
+    one.lr = 1  # as a user may write
+    other = SGD(parameters(), lr=0.1)
+    other.load_state_dict(one.state_dict())
+    assert other.lr == 1
+    one.load_state_dict(SGD(parameters(), lr=0.1).state_dict())
+    assert one.lr == 0.1
+    counting = Lookback(parameters(), 0.1, how=("sum", 5))
+    counting.load_state_dict(Lookback(parameters(), 0.1, how=["mean", 7]).state_dict())
+    assert counting.how == ("mean", 7)
+    assert type(counting.how[1]) is int
+
+
 def test_settings_that_cannot_be_kept_are_named():
     one = Lookback(parameters(), 0.1, how=max)
     with pytest.raises(TypeError, match=r"Lookback\.state_dict: how is <built-in function max>"):

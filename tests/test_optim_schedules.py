@@ -93,6 +93,7 @@ def test_a_schedule_drives_an_optimizer():
         (lambda: step(3, -0.1), ValueError, "step: gamma is -0.1"),
         (lambda: exponential(math.inf), ValueError, "exponential: gamma is inf"),
         (lambda: cosine(math.nan), ValueError, "cosine: floor is nan"),
+        (lambda: linear(10**400), ValueError, "linear: floor is 1000"),
         (lambda: linear(None), ValueError, "linear: floor is None"),
         (lambda: warm_up(-3), ValueError, "warm_up: steps is -3"),
         (lambda: warm_up(1.5), ValueError, "warm_up: steps is 1.5; wanted whole steps"),

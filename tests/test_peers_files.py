@@ -47,7 +47,12 @@ def test_we_read_pytorchs_files(activation, tmp_path):
     assert_same_outputs(model, twin)
 
 
-KINDS = {tx.nn.ReLU: torch.nn.ReLU, tx.nn.Tanh: torch.nn.Tanh, tx.nn.Sigmoid: torch.nn.Sigmoid}
+KINDS = {
+    tx.nn.ReLU: torch.nn.ReLU,
+    tx.nn.Tanh: torch.nn.Tanh,
+    tx.nn.Sigmoid: torch.nn.Sigmoid,
+    tx.nn.Dropout: torch.nn.Dropout,
+}
 
 
 def a_model(draw, width, depth=0):
@@ -68,7 +73,7 @@ def a_model(draw, width, depth=0):
             a, b, width = a_model(draw, width, depth + 1)
             ours.append(a)
             theirs.append(b)
-    return tx.nn.Sequential(*ours), torch.nn.Sequential(*theirs), width
+    return tx.nn.Sequential(*ours).eval(), torch.nn.Sequential(*theirs).eval(), width
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,6 +7,7 @@ others. Because they all read the same walk, no picture can disagree with the ar
 from __future__ import annotations
 
 import functools
+import operator
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
@@ -39,6 +40,7 @@ NO_AXES: tuple[int, ...] = ()
 NOTHING: Any = ()  # what a leaf sends
 FIRST_AXIS = (0,)
 ndarray = np.ndarray
+newness = operator.attrgetter("number")
 
 _last_root: list[Any] = [lambda: None]  # a weak reference
 
@@ -69,14 +71,17 @@ def order(*roots: Value) -> list[Any]:
     An op's result is newer than its inputs, so this is a topological order: when the walk comes to
     a value, everything that was made of it is done, and its gradient is complete.
     """
-    found: dict[int, Any] = {root.number: root for root in roots}
-    values: list[Any] = list(roots)
+    values: list[Any] = list(dict.fromkeys(roots))
+    found = {root.number for root in roots}
     for value in values:  # which grows meanwhile
         for x in value.inputs:
-            if isinstance(x, Value) and x.number not in found:
-                found[x.number] = x
-                values.append(x)
-    return [found[number] for number in sorted(found, reverse=True)]
+            if isinstance(x, Value):
+                number = x.number
+                if number not in found:
+                    found.add(number)
+                    values.append(x)
+    values.sort(key=newness, reverse=True)
+    return values
 
 
 def steps(

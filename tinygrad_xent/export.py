@@ -188,10 +188,9 @@ _WRITERS: dict[Any, Callable[[_Graph, Any, str], None]] = {
     nn.ReLU.forward: _op("Relu"),
     nn.Tanh.forward: _op("Tanh"),
     nn.Sigmoid.forward: _op("Sigmoid"),
+    nn.Dropout.forward: _nothing,
     nn.Sequential.forward: _sequential,
 }
-if hasattr(nn, "Dropout"):
-    _WRITERS[nn.Dropout.forward] = _nothing
 
 
 def _dtype(model: Module) -> np.dtype[Any]:

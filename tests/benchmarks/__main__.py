@@ -11,7 +11,7 @@ from statistics import median
 
 import numpy as np
 
-from . import epoch, imports, kernels, memory, per_op, scale
+from . import THREADS, epoch, imports, kernels, memory, per_op, scale
 from .baseline import SIZES, Size, problem
 from .contestants import (
     BASELINE,
@@ -31,6 +31,8 @@ LIVES = 10
 
 def main() -> None:
     options = _options()
+    if options.threads != THREADS:
+        raise SystemExit("write --threads N with a space: it is read before NumPy is imported")
     ours = OURS | COMPILED
     entrants = BASELINE | BUFFERS | ours | ({} if options.no_peers else _installed(PEERS))
     _print_facts(entrants)
@@ -102,6 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--turn", type=float, default=1e3 * TURN, help="ms a turn of a step lasts")
     parser.add_argument("--only", choices=["steps", "kernels"], help="these tables alone")
     parser.add_argument("--scale", action="store_true", help="how time and memory grow, instead")
+    parser.add_argument("--threads", type=int, default=1, help="for BLAS; 1 unless given")
     parser.add_argument("--no-peers", action="store_true", help="NumPy and ours alone")
     return parser.parse_args()
 
@@ -123,7 +126,8 @@ def _version(distribution: str) -> str | None:
 def _print_facts(entrants: Entrants) -> None:
     versions = [f"{name.partition(' ')[0]} {_version(name)}" for name in entrants if name in PEERS]
     numbers = ["Python " + platform.python_version(), "NumPy " + np.__version__, *versions]
-    print(f"{_cpu()}, {os.cpu_count()} CPUs, one thread used; {platform.system()}")
+    used = "one thread" if THREADS == 1 else f"{THREADS} threads"
+    print(f"{_cpu()}, {os.cpu_count()} CPUs, {used} used; {platform.system()}")
     print(", ".join(numbers) + "; float32")
 
 

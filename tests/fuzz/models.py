@@ -22,6 +22,7 @@ DTYPES = {
     "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
 }
 # fmt: on
+SEEDS = Path(__file__).parent / "seeds" / "models"
 CODES = [*DTYPES, "BF16", "C64", "F8_E4M3", "F8_E5M2", "F4", "f32", "", "F128"]
 
 
@@ -42,7 +43,8 @@ def models():
     yield nn.MLP([4, 2, 3], "sigmoid", rng=0, dtype=np.float16)
     yield nn.Linear(4, 3, bias=False, rng=0)
     yield nn.Sequential(nn.Sequential(nn.Linear(4, 3, rng=0), nn.Tanh()), nn.MLP([3, 3], rng=1))
-    yield nn.Sequential(nn.ReLU())
+    yield nn.Sequential(nn.ReLU(), nn.Dropout(0.25))
+    yield nn.MLP([4, 5, 3], dropout=0.5, rng=0)
     yield Own()
 
 
@@ -318,6 +320,8 @@ def run(examples, seed=0):
     with tempfile.TemporaryDirectory() as folder:
         for content in files:
             assert attempt(content, folder)
+        for path in sorted(SEEDS.glob("*")):  # which once went wrong
+            attempt(path.read_bytes(), folder)
         for k in range(examples):
             content = mutate(rng, one_of(rng, files))
             began = time.perf_counter()
@@ -331,6 +335,15 @@ def run(examples, seed=0):
     return passed, slowest
 
 
+def megabytes():
+    """The most memory that this process has had."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return float("nan")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=2000)
@@ -339,7 +352,8 @@ def main():
     passed, slowest = run(options.examples, options.seed)
     print(
         f"model files: {options.examples:,} tried, {passed / options.examples:.0%} past the first "
-        f"checks, the slowest took {slowest:.2f} s; a model or a ModelError each time"
+        f"checks, the slowest took {slowest:.2f} s, {megabytes():.0f} MB at most; a model or a "
+        "ModelError each time"
     )
 
 

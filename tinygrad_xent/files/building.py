@@ -67,7 +67,7 @@ def rebuilds(description: dict[str, Any], model: Module, arrays: Mapping[str, Ar
     """Whether the description gives this model: not if layers were exchanged, added or shared."""
     try:
         return _all_of(built(description, arrays)) == _all_of(model)
-    except (TypeError, ValueError):
+    except (ArithmeticError, TypeError, ValueError):
         return False
 
 

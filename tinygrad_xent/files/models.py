@@ -18,6 +18,11 @@ from .reading import ModelError, read, read_about, short
 from .writing import PathLike
 
 VERSION = "tinygrad_xent_version"
+# What building from a forged description may end in; anything else is a mistake of this package.
+BROKEN = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError),
+    *(RecursionError, TypeError, ValueError),
+)
 OURS = ("format", "architecture", VERSION)  # metadata that `save` writes; "format" is PyTorch's
 
 
@@ -116,7 +121,7 @@ def load_model(path: PathLike, *, allow_nonfinite: bool = False) -> Any:
             )
     try:
         model = building.built(about["architecture"], arrays)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except BROKEN as error:
         why = f"{type(error).__name__}: {short(error)}{_newer(about)}"
         raise ModelError(f"{path}: the architecture in it cannot be built: {why}") from error
     _fill(model, arrays, path, allow_nonfinite)

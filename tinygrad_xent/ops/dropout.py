@@ -77,6 +77,7 @@ def dropout(x: Any, p: float = 0.5, rng: Seed = None) -> Any:
 def probability(what: str, value: Any) -> float:
     """A number from 0 to 1, or the error that names what it is not."""
     # A bool is a number to Python, and always a slip here.
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
+    number: Any = value  # not as a float: some whole numbers are too large for one
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= number <= 1:
         raise ValueError(f"{what} is {value!r}; wanted a probability, from 0 to 1")
     return float(value)

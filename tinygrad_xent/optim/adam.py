@@ -133,6 +133,12 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
+    @property
+    def rule(self) -> str:
+        """See `Optimizer.rule`."""
+        kept = f"(1 - {self.lr:g} · {self.weight_decay:g}) θ" if self.weight_decay else "θ"
+        return super().rule.replace("θ", kept, 1)
+
     def decayed(self, theta: Array, g: Array) -> tuple[Array, Array]:
         """Parameter and gradient after weight decay."""
         return theta * (1 - as_number(self.lr) * self.weight_decay), g

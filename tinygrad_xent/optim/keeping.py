@@ -82,8 +82,9 @@ def _like(optimizer: Optimizer, name: str, old: Any, new: Any) -> Any:
     """A setting of the kind that stands there now."""
     if isinstance(old, bool):
         return optimizer._yes_or_no(name, new)
-    if isinstance(old, float):
-        return optimizer._at_least_zero(name, new)
+    if isinstance(old, (int, float)):
+        number = optimizer._at_least_zero(name, new)
+        return new if type(new) is int else number  # a count stays one
     if isinstance(old, (tuple, list)) and isinstance(new, (tuple, list)) and len(old) == len(new):
         pairs = zip(old, new, strict=True)
         return type(old)(_like(optimizer, f"{name}[{k}]", *pair) for k, pair in enumerate(pairs))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -12,6 +10,7 @@ import numpy as np
 from ..tensor import Tensor
 from ..value import NOBODY, Array, _listeners, as_array
 from . import keeping
+from .checks import at_least_zero
 
 
 class Optimizer:
@@ -137,10 +136,7 @@ class Optimizer:
         """Raise ValueError if settings do not go together; a subclass with such says so."""
 
     def _at_least_zero(self, name: str, value: Any) -> float:
-        # Also keeps a np.float64 from widening float32 parameters: Python's floats are weak.
-        if not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
-            raise ValueError(f"{type(self).__name__}: {name} is {value!r}; wanted a number >= 0")
-        return float(value)
+        return at_least_zero(f"{type(self).__name__}: {name}", value)
 
     def _yes_or_no(self, name: str, value: Any) -> bool:
         if not isinstance(value, (bool, np.bool_)):

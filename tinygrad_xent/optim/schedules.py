@@ -9,9 +9,10 @@ most. Where one takes a number of steps, a number between 0 and 1 is a share of 
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+from .checks import at_least_zero
 
 Schedule: TypeAlias = Callable[[int, int], float]
 
@@ -40,7 +41,7 @@ def step(every: float = 1 / 3, gamma: float = 0.1) -> Schedule:
     >>> [halved(t, 6) for t in range(6)]
     [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
-    every, gamma = _duration("step: every", every), _at_least_zero("step: gamma", gamma)
+    every, gamma = _duration("step: every", every), at_least_zero("step: gamma", gamma)
 
     def step(t: int, total: int) -> float:
         return gamma ** (t // max(_steps(every, total), 1))
@@ -62,7 +63,7 @@ def exponential(gamma: float) -> Schedule:
     >>> [schedules.exponential(0.5)(t, 4) for t in range(4)]
     [1.0, 0.5, 0.25, 0.125]
     """
-    gamma = _at_least_zero("exponential: gamma", gamma)
+    gamma = at_least_zero("exponential: gamma", gamma)
 
     def exponential(t: int, total: int) -> float:
         return gamma**t
@@ -84,7 +85,7 @@ def linear(floor: float = 0.0) -> Schedule:
     >>> [schedules.linear()(t, 4) for t in range(5)]
     [1.0, 0.75, 0.5, 0.25, 0.0]
     """
-    floor = _at_least_zero("linear: floor", floor)
+    floor = at_least_zero("linear: floor", floor)
 
     def linear(t: int, total: int) -> float:
         return 1 - (1 - floor) * _share(t, total)
@@ -109,7 +110,7 @@ def cosine(floor: float = 0.0) -> Schedule:
     >>> [round(schedules.cosine()(t, 6), 3) for t in range(7)]
     [1.0, 0.933, 0.75, 0.5, 0.25, 0.067, 0.0]
     """
-    floor = _at_least_zero("cosine: floor", floor)
+    floor = at_least_zero("cosine: floor", floor)
 
     def cosine(t: int, total: int) -> float:
         return floor + (1 - floor) * (1 + math.cos(math.pi * _share(t, total))) / 2
@@ -200,16 +201,10 @@ def _steps(duration: float, total: int) -> int:
 
 def _duration(what: str, value: Any, zero: bool = False) -> float:
     """Steps, or a share: a whole number, or one between 0 and 1."""
-    number = _at_least_zero(what, value)
+    number = at_least_zero(what, value)
     if (number >= 1 and number != int(number)) or (number == 0 and not zero):
         raise ValueError(f"{what} is {value!r}; wanted whole steps, or a share between 0 and 1")
     return number
-
-
-def _at_least_zero(what: str, value: Any) -> float:
-    if not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
-        raise ValueError(f"{what} is {value!r}; wanted a number >= 0")
-    return float(value)
 
 
 NAMES: dict[str, Schedule] = {"step": step(), "cosine": cosine(), "linear": linear()}
