@@ -575,3 +575,13 @@ def test_a_tree_comes_back_through_json(state):
     back = tree.joined(json.loads(text), arrays)
     np.testing.assert_equal(back, state)
     assert repr(back) == repr(state)  # True is not 1, and -0.0 not 0.0
+
+
+def test_a_tree_keeps_the_order_of_the_memory():
+    turned = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    split, arrays = tree.split({"a": turned, "b": turned.copy(order="C")})
+    assert all(array.flags.c_contiguous for array in arrays.values())  # as files have them
+    back = tree.joined(split, arrays)
+    assert back["a"].flags.f_contiguous
+    assert back["b"].flags.c_contiguous
+    np.testing.assert_equal([back["a"], back["b"]], [turned, turned])
