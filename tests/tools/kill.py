@@ -93,13 +93,12 @@ class Trials:
 
     def killed(self, child, folder):
         """Whether it was killed before it ended by itself."""
-        aim = self.random.choice(["any moment", "a checkpoint", "any file"])
+        aim = self.random.choice(["any moment", "a checkpoint", "another file"])
         if aim == "any moment":
             self.wait(child, self.random.uniform(0, self.seconds))
         else:
-            name = ".checkpoint." if aim == "a checkpoint" else "."
-            sights = self.random.randint(1, 40 if aim == "a checkpoint" else 90)
-            self.wait_for(child, folder, name, sights)
+            # Few enough that the process is still there to be killed.
+            self.wait_for(child, folder, aim == "a checkpoint", self.random.randint(1, 8))
             time.sleep(self.random.choice([0, 0, 0.0005, 0.002]))
         alive = child.poll() is None
         child.kill()
@@ -115,12 +114,13 @@ class Trials:
         with suppress(subprocess.TimeoutExpired):
             child.wait(seconds)
 
-    def wait_for(self, child, folder, name, sights):
+    def wait_for(self, child, folder, checkpoints, sights):
         """Until so many different temporary files were seen, or it ended."""
         seen = set()
         while child.poll() is None and len(seen) < sights:
             with suppress(FileNotFoundError):
-                seen |= {one.name for one in os.scandir(folder) if one.name.startswith(name)}
+                hidden = [one.name for one in os.scandir(folder) if one.name.startswith(".")]
+                seen |= {n for n in hidden if n.startswith(".checkpoint.") == checkpoints}
 
     def look(self, folder, killed):
         """What a kill left: every file whole, and nothing lost but the epoch in progress."""
