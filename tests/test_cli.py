@@ -34,7 +34,8 @@ def run(tmp_path_factory):
 
 def test_it_writes_a_run_folder(run):
     out, text = run
-    wanted = {"model.safetensors", "history.csv", "curves.png", "graph.svg", "graph.dot"}
+    wanted = {"model.safetensors", "checkpoint.safetensors", "run.json"}
+    wanted |= {"history.csv", "curves.png", "graph.svg", "graph.dot"}
     wanted |= {"backprop.html", "index.html", "report.txt"}
     wanted |= {"confusion.png", "reliability.png", "weights.png"}  # these columns are pixels
     assert {path.name for path in out.iterdir()} == wanted
@@ -232,7 +233,7 @@ def test_without_matplotlib_or_an_engine_the_rest_is_still_written(tmp_path, cap
     assert main(["--data", "iris", "--epochs", "1", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     wanted = {"model.safetensors", "history.csv", "graph.dot", "graph.svg", "backprop.html"}
-    wanted |= {"report.txt", "index.html"}
+    wanted |= {"report.txt", "index.html", "checkpoint.safetensors", "run.json"}
     assert {p.name for p in tmp_path.iterdir()} == wanted
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     for name in ("curves", "confusion", "reliability"):

@@ -23,6 +23,8 @@ LONG = 300  # letters of a name
 WIDE = ("curves.png",)  # pictures that take the whole width
 FILES = {
     "model.safetensors": "the model, with its classes and input statistics; PyTorch can read it",
+    "checkpoint.safetensors": "where training stands: tinygrad-xent train --resume goes on from it",
+    "run.json": "the command, for --resume",
     "history.csv": "a row for each epoch",
     "report.txt": "the report, as the terminal shows it",
     "backprop.html": "step through this example's forward and backward pass",

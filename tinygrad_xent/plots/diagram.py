@@ -70,7 +70,7 @@ def draw_reliability(axes: Any, seen: Any) -> None:
         raise ValueError("reliability: there is nothing to draw; wanted at least one diagram")
     shown = axes.plot([0, 1], [0, 1], color=GREY, linestyle=":")
     looks = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREY, "^", "-."))
-    for index, (name, one) in enumerate(diagrams.items()):
+    for index, one in enumerate(diagrams.values()):
         color, marker, dash = looks[index % len(looks)]
         sure, right, count = (np.asarray(column) for column in one)
         some = count > 0
