@@ -215,17 +215,33 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path, capsys):
 
 def test_other_data_under_the_same_name(monkeypatch, tmp_path, capsys):
     run(*WORDS, "--out", str(tmp_path))
-    split = train._split_and_scaled
+    split = train.parts
 
-    def other(*args):
-        rows, test, about = split(*args)
+    def other(options):
+        rows, test = split(options)
         rows.x[:] += 1e-3
-        return rows, test, about
+        return rows, test
 
-    monkeypatch.setattr(train, "_split_and_scaled", other)
+    monkeypatch.setattr(train, "parts", other)
     capsys.readouterr()
     assert main(["train", "--resume", str(tmp_path), "--quiet"]) == 1
     assert "is the checkpoint of another run. data: got '320 x 2 float32" in capsys.readouterr().err
+
+
+def test_a_file_that_has_moved_is_said_anew(tmp_path, capsys):
+    rows = "".join(f"{k % 7},{k % 3},{'ab'[k % 2]}\n" for k in range(30))
+    (tmp_path / "first.csv").write_text(rows, encoding="utf-8")
+    out, data = tmp_path / "out", str(tmp_path / "first.csv")
+    run("train", "--data", data, "--epochs", "3", "--hidden", "4", "--quiet", "--out", str(out))
+    (tmp_path / "first.csv").rename(tmp_path / "second.csv")
+    capsys.readouterr()
+    again = ["train", "--resume", str(out), "--epochs", "4", "--quiet"]
+    assert main(again) == 1
+    assert "first.csv" in capsys.readouterr().err
+    assert main([*again, "--data", str(tmp_path / "second.csv")]) == 0
+    (tmp_path / "second.csv").write_text(rows.replace("0,0,a", "0,1,a"), encoding="utf-8")
+    assert main(["train", "--resume", str(out), "--epochs", "5", "--quiet"]) == 1
+    assert "is the checkpoint of another run. data: got" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

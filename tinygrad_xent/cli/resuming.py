@@ -20,7 +20,7 @@ from .arguments import Parser, at_least_one, with_values
 from .made import without_places
 
 CHECKPOINT, OPTIONS = "checkpoint.safetensors", "run.json"
-ANEW = ("epochs", "patience")  # when a run ends may be said anew
+ANEW = ("epochs", "patience", "data")  # when a run ends, and where its file has moved to
 FREE = (*ANEW, "resume", "out", "quiet", "checkpoint_every", "run")  # no part of what it computes
 
 
@@ -31,8 +31,8 @@ def add_resuming_options(command: argparse.ArgumentParser) -> None:
         "--resume",
         type=Path,
         metavar="DIR",
-        help="go on with the run in this folder, with its options; --epochs and --patience may be "
-        "given anew",
+        help="go on with the run in this folder, with its options; --epochs, --patience and a "
+        "--data that has moved may be given anew",
     )
     option(
         "--checkpoint-every",

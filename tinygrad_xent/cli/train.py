@@ -19,7 +19,7 @@ from .example import drawn, hardest_example, table
 from .made import how_made
 from .resuming import CHECKPOINT, add_resuming_options, begin, resumed, told_how_to_go_on
 from .run_folder import KEPT, Run, write_folder
-from .training_options import add_training_options, fit_options
+from .training_options import add_training_options, compiled, fit_options
 
 
 def add(commands: Any) -> None:
@@ -113,6 +113,7 @@ def _trained(
             test=test,
             scale=scale,
             **fit_options(options),
+            compile=compiled(options, len(train)),
             checkpoint=out / CHECKPOINT,
             checkpoint_every=options.checkpoint_every,
             resume=options.resume is not None,
