@@ -232,7 +232,7 @@ def test_a_file_that_has_moved_is_said_anew(tmp_path, capsys):
     rows = "".join(f"{k % 7},{k % 3},{'ab'[k % 2]}\n" for k in range(30))
     (tmp_path / "first.csv").write_text(rows, encoding="utf-8")
     out, data = tmp_path / "out", str(tmp_path / "first.csv")
-    run("train", "--data", data, "--epochs", "3", "--hidden", "4", "--quiet", "--out", str(out))
+    run("--data", data, "--epochs", "3", "--hidden", "4", "--quiet", "--out", str(out))
     (tmp_path / "first.csv").rename(tmp_path / "second.csv")
     capsys.readouterr()
     again = ["train", "--resume", str(out), "--epochs", "4", "--quiet"]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, data
 from ..files import ModelError, replacing, tidy
 from ..files.reading import short
 from ..training import History
@@ -21,7 +21,15 @@ from .made import without_places
 
 CHECKPOINT, OPTIONS = "checkpoint.safetensors", "run.json"
 ANEW = ("epochs", "patience", "data")  # when a run ends, and where its file has moved to
-FREE = (*ANEW, "resume", "out", "quiet", "checkpoint_every", "run")  # no part of what it computes
+FREE = (
+    "epochs",
+    "patience",
+    "resume",
+    "out",
+    "quiet",
+    "checkpoint_every",
+    "run",
+)  # no part of what it computes
 
 
 def add_resuming_options(command: argparse.ArgumentParser) -> None:
@@ -68,7 +76,8 @@ def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse
     if "out" in given and given["out"].resolve() != out.resolve():
         raise ValueError(f"--out {given['out']}: the run goes on where it is, in {out}")
     for name, value in given.items():
-        if name not in FREE and value != getattr(kept, name):
+        moved = name == "data" and _is_file(value) and not Path(kept.data).exists()
+        if name not in FREE and value != getattr(kept, name) and not moved:
             raise ValueError(
                 f"{_option(name)} {_said(value)}".rstrip() + f" contradicts the run in {out}, "
                 f"which has {_said(getattr(kept, name)) or 'none'}"
@@ -85,6 +94,10 @@ def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse
     kept.out, kept.resume, kept.quiet, kept.words = out, out, options.quiet, words
     kept.checkpoint_every = given.get("checkpoint_every", kept.checkpoint_every)
     return kept
+
+
+def _is_file(name: str) -> bool:
+    return name not in data.names() and Path(name).exists()
 
 
 def told_how_to_go_on(out: Path, history: History | None) -> None:
