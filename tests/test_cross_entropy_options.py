@@ -355,6 +355,24 @@ def test_softmax_before_cross_entropy_is_a_likely_mistake():
         tx.binary_cross_entropy_with_logits(tx.sigmoid(z), np.ones((4, 10)))
 
 
+def test_the_guard_counts_the_classes_on_their_axis():
+    # ln(e + K - 1) - 1 by hand: K = 10 and K = 3
+    with pytest.warns(tx.LikelyMistake, match=r"10 classes .* = 1\.461"):
+        tx.cross_entropy(tx.softmax(leaf(np.zeros(10))), 3)
+    with pytest.warns(tx.LikelyMistake, match=r"3 classes .* = 0\.551"):
+        tx.cross_entropy(tx.softmax(leaf(np.zeros((3, 5))), axis=0), np.zeros(5, int), axis=0)
+    with pytest.warns(tx.LikelyMistake, match=r"3 classes .* = 0\.551"):
+        tx.cross_entropy(tx.softmax(leaf(np.zeros((5, 3, 2))), axis=1), np.zeros((5, 2), int))
+
+
+def test_a_row_that_is_left_out_needs_no_second_class():
+    z = leaf([[3.0], [4.0]])
+    loss = tx.unfused_cross_entropy(z, [0, -100], reduction="none")
+    loss.backward(np.ones(2))
+    assert loss.numpy().tolist() == [0, 0]
+    assert z.grad.tolist() == [[0], [0]]
+
+
 def test_guards_can_be_silenced_and_show_once_per_place():
     z = leaf([[0.0, 1.0]])
     with warnings.catch_warnings(record=True) as seen:

@@ -81,9 +81,10 @@ def _labels(z: Array, y: Array, out: Array | None) -> tuple[Array, Array]:
     d_y = flat[at]
     lost_y = None if lost is None else lost.reshape(-1)[at]
     s = _exp_and_sum(d, flat, lost, top)
-    loss = np.log1p(s) - d_y
+    loss = np.log1p(s)
     if lost_y is not None:
-        loss -= lost_y
+        loss -= lost_y  # first, because it is at most half a unit in the last place of d_y
+    loss -= d_y
     one = _ones(len(s), s.dtype)  # NumPy takes as long to read the number 1 as to add an array
     flat[at] = flat[at] - one - s  # in this order: exactly -s where the class is the top
     d /= (one + s)[:, None]
@@ -95,11 +96,15 @@ def _rows(z: Array, p: Array, out: Array | None) -> tuple[Array, Array]:
     flat = d.reshape(-1)
     p = p.astype(z.dtype, order="C")
     terms = np.zeros_like(d)
-    np.multiply(p, d if lost is None else d + lost, out=terms, where=p != 0)
+    np.multiply(p, d, out=terms, where=p != 0)
     surprise = terms.sum(axis=1)
+    surprise_lost = None if lost is None else np.multiply(p, lost, out=terms).sum(axis=1)
     s = _exp_and_sum(d, flat, lost, top)
     mass = p.sum(axis=1)
-    loss = mass * np.log1p(s) - surprise
+    loss = mass * np.log1p(s)
+    if surprise_lost is not None:
+        loss -= surprise_lost
+    loss -= surprise
     d *= (mass / (1 + s))[:, None]
     d -= p
     # At the top, P q - p without a 1 to cancel: the others' p, less what s takes from its own.
