@@ -163,7 +163,16 @@ def test_how_often(at, tmp_path):
     with pytest.raises(Crash):
         run(*WORDS, "--checkpoint-every", "2", "--out", str(out))
     assert len(read_checkpoint(out / "checkpoint.safetensors")[0]["history"]) == 5
-    assert json.loads(files(out)["run.json"])["words"] == ["train", *WORDS]
+    assert json.loads(files(out)["run.json"])["words"] == [
+        "train",
+        *WORDS,
+        "--checkpoint-every",
+        "2",
+    ]
+    at(5, crash)  # resumed without saying it again, it is still every second epoch
+    with pytest.raises(Crash):
+        run("--resume", str(out))
+    assert len(read_checkpoint(out / "checkpoint.safetensors")[0]["history"]) == 5
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,29 @@ def by_hand(model, x):
     return softmax(h @ state["2.weight"] + state["2.bias"], axis=1)
 
 
+def test_the_folder_of_a_run_names_its_model(penguins, tmp_path, capsys):
+    model, _ = penguins
+    told = []
+    for given in (model, model.parent):
+        assert main(["evaluate", "--model", str(given)]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert main(["evaluate", "--model", str(tmp_path)]) == 1
+    assert "model.safetensors: no such model file" in capsys.readouterr().err
+
+
+def test_a_table_without_names_says_how_to_leave_its_labels_out(tmp_path, capsys):
+    rows = [(k, 7 * k % 11, k % 2) for k in range(30)]
+    data = write(tmp_path / "plain.csv", None, rows)
+    out = tmp_path / "run"
+    assert main(["train", "--data", data, "--epochs", "1", "--quiet", "--out", str(out)]) == 0
+    words = ["predict", "--model", str(out), "--data", data, "--out", str(tmp_path / "p.csv")]
+    assert main(words) == 1
+    assert "label (--label) says which one holds the labels" in capsys.readouterr().err
+    assert main([*words, "--label", "x2"]) == 0
+    assert len(table(tmp_path / "p.csv")) == 31
+
+
 def table(path):
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))

@@ -397,3 +397,27 @@ def test_options_out_of_range(options, words):
 def test_an_unknown_option():
     with pytest.raises(TypeError, match="smoothing"):
         tx.linear_cross_entropy(X, W, [0, 1, 2, 3], smoothing=0.1)
+
+
+def test_the_class_axis_by_its_other_name_is_fused_too():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(5, 3)), rng.normal(size=(3, 4))
+    y = np.array([0, 1, 2, 3, 0])
+    wanted = -special.log_softmax(x @ w, axis=1)[np.arange(5), y].mean()
+    loss = tx.linear_cross_entropy(tx.Tensor(x, requires_grad=True), w, y, axis=1)
+    assert loss.op.name == "linear_cross_entropy"
+    assert loss.item() == pytest.approx(wanted, rel=1e-12)
+    # Classes along the rows: five of them, for each of four columns.
+    wanted = -special.log_softmax(x @ w, axis=0)[[4, 0, 1, 2], np.arange(4)].mean()
+    loss = tx.linear_cross_entropy(tx.Tensor(x, requires_grad=True), w, [4, 0, 1, 2], axis=0)
+    assert loss.item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_smoothing_and_class_weights_in_three_dimensions():
+    rng = np.random.default_rng(1)
+    x, w, weight = rng.normal(size=(2, 3, 5)), rng.normal(size=(5, 4)), np.array([1.0, 2, 3, 4])
+    y = rng.integers(4, size=(2, 3))
+    p = 0.8 * np.eye(4)[y] + 0.2 / 4
+    losses = -(weight * p * special.log_softmax(x @ w, axis=2)).sum(axis=2)
+    loss = tx.linear_cross_entropy(x, w, y, weight=weight, label_smoothing=0.2, axis=2)
+    np.testing.assert_allclose(loss, losses.sum() / weight[y].sum(), rtol=1e-12)

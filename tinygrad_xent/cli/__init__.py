@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from .. import __version__
 from ..draw import LayoutError, engines
 from ..files import ModelError
 from . import data, evaluate, lesson, predict, source, train, watch
 from .arguments import Parser, with_values
+from .saying import say
 
 # What can go wrong without being a mistake of ours: said in one line.
 FAILURES = (ModelError, LayoutError, ValueError, IndexError, ArithmeticError, OSError, ImportError)
@@ -28,13 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.words = words  # for what tells how it was made
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as head, has read enough
+        _say_no_more()
+        return 1
     except FAILURES as error:
-        print(f"tinygrad-xent: error: {error}", file=sys.stderr)
+        say(f"tinygrad-xent: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("tinygrad-xent: stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _say_no_more() -> None:
+    """Keep Python from flushing, when it ends, into what nobody reads any more."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser_of_all() -> Parser:

@@ -15,6 +15,7 @@ from ..data.checks import unknown
 from ..data.reading.places import PLACES, candidates, located
 from ..data.reading.survey import Survey, survey_of
 from .arguments import at_least_one
+from .saying import say
 
 # The options that `tx.data.read` takes as they are.
 READING = (
@@ -63,11 +64,11 @@ def add_options(parser: Any) -> None:
     )
 
 
-def add_reading(parser: Any) -> None:
-    """How to read a table."""
+def add_reading(parser: Any, *, label: str = "the last", columns: str = "all the others") -> None:
+    """How to read a table, and which columns are taken where the options name none."""
     option = parser.add_argument
-    option("--label", metavar="COLUMN", help="the column of the classes; default the last")
-    option("--columns", type=listed, metavar="A,B", help="the features; default all the others")
+    option("--label", metavar="COLUMN", help=f"the column of the classes; default {label}")
+    option("--columns", type=listed, metavar="A,B", help=f"the features; default {columns}")
     option("--ignore", type=listed, default=(), metavar="A,B", help="columns to leave out")
     option("--drop-missing", action="store_true", help="leave out rows with a missing cell")
     option("--limit", type=at_least_one, metavar="N", help="read the first N rows")
@@ -152,14 +153,14 @@ def _first(rows: data.Dataset, options: argparse.Namespace) -> data.Dataset:
 def tell(options: argparse.Namespace) -> None:
     """List the sets, or describe one."""
     if options.data is None:
-        print(_columns(_sets()))
-        print(_places())
+        say(_columns(_sets()))
+        say(_places())
     elif options.data in data.names() or _is_no_table(options.data):
-        print(_about(found(options)))
+        say(_about(found(options)))
     else:
         told = reading(options)
         layout = {name: told[name] for name in ("header", "delimiter", "decimal", "encoding")}
-        print(_survey(survey_of(options.data, limit=told["limit"], **layout), options.label))
+        say(_survey(survey_of(options.data, limit=told["limit"], **layout), options.label))
 
 
 def _is_no_table(name: str) -> bool:

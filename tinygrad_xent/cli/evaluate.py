@@ -9,6 +9,7 @@ from ..files import replacing
 from ..training import evaluate
 from . import pictures
 from .arguments import folder
+from .saying import say
 from .trained import add_options, labelled, trained
 
 
@@ -30,15 +31,15 @@ def evaluate_and_say(options: argparse.Namespace) -> None:
     known = trained(options.model)
     rows, which = labelled(options, known)
     report = evaluate(known.model, rows, scale=known.scale)
-    print(f"{which}\n")
-    print(report)
+    say(f"{which}\n")
+    say(report)
     if options.out is None:
         return
     options.out.mkdir(parents=True, exist_ok=True)
     with replacing(options.out / "report.txt") as temporary:
         temporary.write_text(f"{report}\n", encoding="utf-8", newline="\n")
     written, missing = pictures.write(options.out, list(pictures.of_report(report)))
-    print()
+    say("")
     for name, why in missing.items():
-        print(f"no {name}: {why}")
-    print(f"written to {options.out}: {', '.join(['report.txt', *written])}")
+        say(f"no {name}: {why}")
+    say(f"written to {options.out}: {', '.join(['report.txt', *written])}")

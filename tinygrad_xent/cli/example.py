@@ -12,7 +12,7 @@ from ..display import plain
 from ..nn.modes import in_mode
 from ..tensor import Tensor
 from ..training import predict
-from ..training.report import columns
+from ..training.report import LISTED, WORST, columns
 
 SHADES = " .:-=+*#%@"  # from no ink to full ink
 
@@ -36,6 +36,19 @@ class Example:
         self.q = counts / counts.sum()
         self.p = np.eye(len(self.q))[label]
 
+    def listed(self) -> list[int]:
+        """The classes to show: all, or of many those with the largest q - p, the label first."""
+        k = len(self.q)
+        if k <= LISTED:
+            return list(range(k))
+        order: list[int] = np.argsort(-np.abs(self.q - self.p), kind="stable").tolist()
+        return order[:WORST]
+
+
+def left_out(which: Sequence[int], classes: Sequence[str]) -> str:
+    """In words which classes `listed` chose."""
+    return f"the {len(which)} of {len(classes)} classes with the largest |q - p|"
+
 
 def hardest_example(model: nn.Module, test: data.Dataset, seed: int) -> Example:
     """The test example that the model gets right with the least confidence: a q - p to look at."""
@@ -55,17 +68,18 @@ def drawn(pixels: Any) -> str:
 
 def table(example: Example, classes: Sequence[str]) -> str:
     """The table of q, p, q - p and the gradient that backprop delivered at the logits."""
-    difference = example.q - example.p
-    gradient = example.z.grad[0]
-    names = [plain(name, 40) for name in classes]
+    difference, gradient, which = example.q - example.p, example.z.grad[0], example.listed()
+    names = [plain(classes[k], 40) for k in which]
     width = max(5, *map(columns, names))
     lines = [f"  {'class':>{width}} {'q':>9} {'p':>3} {'q - p':>10} {'gradient at z':>14}"]
-    for k, name in enumerate(names):
+    for k, name in zip(which, names, strict=True):
         blanks = " " * (width - columns(name))
         lines += [
             f"  {blanks}{name} {example.q[k]:>9.6f} {example.p[k]:>3.0f} "
             f"{difference[k]:>10.6f} {gradient[k]:>14.6f}"
         ]
     largest = float(np.abs(difference - gradient).max())
+    if len(which) < len(classes):
+        lines += ["", f"shown: {left_out(which, classes)}"]
     lines += ["", f"largest difference between q - p and what backprop delivered: {largest:.1e}"]
     return "\n".join(lines)

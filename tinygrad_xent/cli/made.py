@@ -52,16 +52,20 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 
 
 def command(words: Sequence[str]) -> str:
-    """The command as it was typed, without where its files go."""
-    return shlex.join(["tinygrad-xent", *without_places(words)])
+    """The command as it was typed, without what does not change what is computed."""
+    return shlex.join(["tinygrad-xent", *_without(words, "--out", "--checkpoint-every")])
 
 
-def without_places(words: Sequence[str]) -> list[str]:
-    """What was typed, without what does not change what is computed."""
+def kept(words: Sequence[str]) -> list[str]:
+    """What was typed, without where it goes and how much is said."""
+    return _without(words, "--out")
+
+
+def _without(words: Sequence[str], *options: str) -> list[str]:
     known = argparse.ArgumentParser(add_help=False)
-    known.add_argument("--out")
     known.add_argument("--quiet", action="store_true")
-    known.add_argument("--checkpoint-every")
+    for option in options:
+        known.add_argument(option)
     return known.parse_known_args(with_values(words))[1]
 
 

@@ -13,6 +13,7 @@ from ..display import plain
 from ..files import replacing
 from ..training import predict
 from ..training.report import columns
+from .saying import say
 from .trained import Trained, add_options, trained, unlabelled
 
 MOST = 40  # classes that the summary lists
@@ -44,9 +45,9 @@ def predict_and_say(options: argparse.Namespace) -> None:
             raise ValueError(f"predict: --out {options.out} is what is read; wanted another file")
     q = predict(known.model, x, scale=known.scale)
     write(options.out, q, places, known.classes)
-    print(f"{which}\n")
-    print(summary(q, places, known))
-    print(f"\nwritten to {options.out}")
+    say(f"{which}\n")
+    say(summary(q, places, known))
+    say(f"\nwritten to {options.out}")
 
 
 def write(path: Path, q: Any, places: Any, classes: tuple[str, ...]) -> None:

@@ -17,7 +17,8 @@ from ..files.reading import short
 from ..training import History
 from ..training.checkpoint import read_checkpoint
 from .arguments import Parser, at_least_one, with_values
-from .made import without_places
+from .made import kept
+from .saying import say
 
 CHECKPOINT, OPTIONS = "checkpoint.safetensors", "run.json"
 ANEW = ("epochs", "patience", "data")  # when a run ends, and where its file has moved to
@@ -104,7 +105,7 @@ def told_how_to_go_on(out: Path, history: History | None) -> None:
     """After Ctrl-C: how to go on, where it does not get into what the command prints."""
     if history is None or history.stopped.startswith("interrupted"):
         again = shlex.join(["tinygrad-xent", "train", "--resume", str(out)])
-        print(f"to go on from there: {again}", file=sys.stderr, flush=True)
+        say(f"to go on from there: {again}", file=sys.stderr)
 
 
 def _words(out: Path) -> list[str]:
@@ -130,7 +131,7 @@ def _epochs_done(out: Path) -> int:
 
 
 def _write(out: Path, words: list[str]) -> None:
-    about = {"tinygrad_xent_version": __version__, "words": without_places(words)}
+    about = {"tinygrad_xent_version": __version__, "words": kept(words)}
     with replacing(out / OPTIONS) as temporary:
         text = json.dumps(about, ensure_ascii=False, indent=1)
         temporary.write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..display import text
 from ..training import Evaluation
-from .example import Example
+from .example import Example, left_out
 from .pictures import Picture
 
 if TYPE_CHECKING:
@@ -109,10 +109,10 @@ def _missing(name: str, missing: Mapping[str, str]) -> str:
 
 def _example(example: Example, classes: Sequence[str]) -> str:
     """The table of q, p, q - p, and what backprop delivered."""
-    difference, gradient = example.q - example.p, example.z.grad[0]
+    difference, gradient, which = example.q - example.p, example.z.grad[0], example.listed()
     lines = [
         _row(
-            name,
+            classes[k],
             [
                 f"{example.q[k]:.6f}",
                 f"{example.p[k]:.0f}",
@@ -121,14 +121,16 @@ def _example(example: Example, classes: Sequence[str]) -> str:
             ],
             "label" if k == example.label else "",
         )
-        for k, name in enumerate(classes)
+        for k in which
     ]
     largest = float(np.abs(difference - gradient).max())
     head = ["class", "q", "p", "q - p", "gradient at z"]
+    few = len(which) < len(classes)
+    shown = f"<p>shown: {left_out(which, classes)}</p>\n" if few else ""
     return (
         f"<p>Row {example.row} of the test part, labelled {_name(classes[example.label])}: what "
         "the model believes, q = softmax(z), beside the truth p. The gradient of the loss with "
-        f"respect to the logits z is q - p.</p>\n{_table('q, p and q - p', head, lines)}\n"
+        f"respect to the logits z is q - p.</p>\n{_table('q, p and q - p', head, lines)}\n{shown}"
         f"<p>Largest difference between q - p and what backprop delivered: {largest:.1e}.</p>"
     )
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from .. import data, nn
 from ..draw import Movie
+from ..draw.movie import CLASSES
 from ..files import save
 from ..training import Epoch, Evaluation, History, evaluate, fit
+from . import saying
 from .arguments import folder, seed, sizes
 from .data import add_options as add_data_options
 from .data import name_of, parts
@@ -52,7 +54,7 @@ def train_and_show(options: argparse.Namespace) -> None:
     """The main job: train, explain one example, write the run folder."""
     if options.resume is not None:
         options = resumed(options, add)
-    say = (lambda *words: None) if options.quiet else print
+    say: Any = (lambda *words: None) if options.quiet else saying.say
     fit_options(options)  # a mistake is told before anything is written
     train, test = parts(options)
     out = options.out or Path("runs") / f"{train.name}-{options.seed}"
@@ -70,7 +72,7 @@ def train_and_show(options: argparse.Namespace) -> None:
         model,
         scaled.x[0],
         int(test.y[0]),
-        data=scaled if test.x.shape[1] == 2 else None,
+        data=scaled if test.x.shape[1] == 2 and len(classes) <= len(CLASSES) else None,
         every=max(1, options.epochs // 40),
     )
     if " left out" in train.source:

@@ -17,6 +17,8 @@ from ..files import ModelError, load_model, read_metadata
 from ..training import predict
 from .data import add_reading, reading
 
+MODEL = "model.safetensors"
+
 
 class Trained(NamedTuple):
     """A model and what its file tells of its rows and classes."""
@@ -36,7 +38,7 @@ def add_options(parser: Any) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="a model.safetensors that train wrote",
+        help="a model.safetensors that train wrote, or its folder",
     )
     group = parser.add_argument_group("data")
     group.add_argument(
@@ -45,17 +47,20 @@ def add_options(parser: Any) -> None:
         help="a name or a file, as for train; default the set that the model was trained on, of "
         "which the test part is taken",
     )
-    add_reading(group)
+    add_reading(
+        group, label="that which the model was trained on", columns="those of the model, by name"
+    )
 
 
 def trained(path: Path) -> Trained:
-    """The model in a file, if the file says what its rows and its classes are.
+    """The model in a file, or in the folder of a run, if it says what its rows and classes are.
 
     Raises
     ------
     FileNotFoundError, ModelError
         If there is no such file, if it is damaged, or if it does not say it.
     """
+    path = path / MODEL if path.is_dir() else path
     model, about = load_model(path), read_metadata(path)
     columns = {key: _numbers(about.get(key), key, path) for key in ("input_mean", "input_std")}
     mean, std = columns["input_mean"], columns["input_std"]

@@ -220,7 +220,7 @@ class _Map:
                 f"{len(CLASSES)} classes to paint decision regions"
             )
         low, high = x.min(axis=0), x.max(axis=0)
-        margin = 0.08 * (high - low)
+        margin = np.where(high > low, 0.08 * (high - low), 0.5)  # a column may be constant
         self.low, self.high = low - margin, high + margin
         self.x = x
         first = np.linspace(self.low[0], self.high[0], SIDE)
@@ -231,6 +231,11 @@ class _Map:
         """The predicted class of each place, a letter each."""
         with no_grad():
             logits = model(Tensor(self.places.astype(self.x.dtype)))
+        if logits.shape[1] > len(CLASSES):
+            raise ValueError(
+                f"Movie: a model of {logits.shape[1]} classes; wanted at most {len(CLASSES)} to "
+                "paint decision regions; without data they are left out"
+            )
         return "".join(map(str, logits.argmax(axis=1)))
 
     def drawn(self) -> dict[str, Any]:

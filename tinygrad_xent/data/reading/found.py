@@ -76,8 +76,10 @@ def matched(table: Any, features: tuple[str, ...], label: Column | None) -> list
     left_out = None if label is None else position(table, label, "label")
     places = [j for j in range(table.width) if j != left_out]
     if len(places) != len(features):
+        one_more = label is None and len(places) == len(features) + 1
+        hint = "; label (--label) says which one holds the labels" if one_more else ""
         raise DataError(
-            f"{table.path}: {len(places)} columns; wanted {len(features)}: {some(features)}"
+            f"{table.path}: {len(places)} columns; wanted {len(features)}: {some(features)}{hint}"
         )
     return places
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from .sources import DataError, PathLike, existing, shown
 from .table import Table, is_missing
 
 MOST = 12  # different texts that are told
+COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 
 
 class ColumnSurvey(NamedTuple):
@@ -41,7 +43,7 @@ class _Column:
         self.name, self.missing, self.numbers = name, 0, 0
         self.low, self.high = math.inf, -math.inf
         self.texts: dict[str, int] = {}
-        self.others = 0
+        self.others = self.commas = 0
 
     def add(self, table: Table, cell: str) -> bool:
         """Count a cell; whether it is missing."""
@@ -54,6 +56,7 @@ class _Column:
             self.low, self.high = min(self.low, number), max(self.high, number)
         else:
             self.others += 1
+            self.commas += COMMA.fullmatch(cell) is not None
         if cell in self.texts or len(self.texts) <= MOST:
             self.texts[cell] = self.texts.get(cell, 0) + 1
         return False
@@ -62,10 +65,12 @@ class _Column:
         """What to say of it."""
         if self.others:
             holds = "text and numbers" if self.numbers else "text"
+            if self.commas == self.others:
+                holds = "text (--decimal ,?)"
         else:
             holds = "numbers" if self.numbers else "nothing"
         few = sorted(self.texts, key=names_of.natural)[:MOST]
-        told = ", ".join(f"{text} ({self.texts[text]})" for text in few)
+        told = ", ".join(f"{shown(text)[1:-1]} ({self.texts[text]})" for text in few)
         many = len(self.texts) > MOST
         if holds == "numbers":
             values = f"{self.low:g} .. {self.high:g}" if many else told

@@ -161,7 +161,9 @@ class Table:
         seen: set[str] = set()
         for name in names:
             if name and name in seen:
-                raise DataError(f"{self.path}: two columns are called {shown(name)}")
+                raise DataError(
+                    f"{self.path}: two columns are called {shown(name)}; rename one of them"
+                )
             seen.add(name)
         return names
 
