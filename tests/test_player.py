@@ -326,6 +326,12 @@ def test_a_movie_has_a_frame_per_epoch_and_room_for_all_of_them():
     assert all(len(frame["shows"]) == len(data["keys"]) for frame in data["frames"])
 
 
+def film_of_seven_classes():
+    model, x, y = tx.nn.MLP([2, 7], rng=0), np.eye(2, dtype=np.float32), np.arange(2)
+    film = tx.draw.Movie(model, x[0], 0, data=(x, y))
+    tx.fit(model, (x, y), epochs=1, callbacks=[film])
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -335,6 +341,10 @@ def test_a_movie_has_a_frame_per_epoch_and_room_for_all_of_them():
         (
             lambda: tx.draw.Movie(None, [1.0], 0, data=(np.ones((3, 4)), np.zeros(3, int))),
             "data of shape (3, 4); wanted two columns",
+        ),
+        (
+            film_of_seven_classes,
+            "a model of 7 classes; wanted at most 6",
         ),
     ],
 )

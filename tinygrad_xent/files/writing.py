@@ -35,9 +35,11 @@ def replacing(path: PathLike) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())  # on the disk before the old file goes
         temporary.replace(final)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # a full disk is told of by no name, or by a passing one
         raise
     _sync(final.parent)
 
