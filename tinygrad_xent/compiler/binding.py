@@ -290,8 +290,9 @@ class Binder:
         asked, node = node, self.program.kept(node)
         if node in self.is_given:
             text = self.is_given[node]
-            scalar = isinstance(asked.value, np.ndarray) and isinstance(node.value, np.generic)
-            return f"as_array({text})" if scalar else text
+            # Of no axes it may come out as a scalar, where eager execution has an array.
+            no_axes = isinstance(asked.value, np.ndarray) and not asked.value.ndim
+            return f"as_array({text})" if no_axes else text
         out = self.program.plan.out[node]
         assert isinstance(out, Buffer)
         return self.bind(self.program.namespace[self.program.source.names[node]], "b")

@@ -263,6 +263,8 @@ class Record:
             was = grads[key].node if key in grads else None
             if grad is not was and id(tensor._grad) not in in_place:
                 self.grads.append((tensor, grad))
+                if grad is not None and grad.kind not in ("input", "constant"):
+                    grad.name = grad.name or f"d{self.names[key]}"
                 self.owned |= {id(tensor)} if grad is not None and tensor._grad_is_ours else set()
         for container in self.surroundings.containers:
             for key, now in container.written():
