@@ -113,12 +113,10 @@ class Binder:
     def _like(self, text: str, x: Any) -> None:
         """What an argument must be: of this structure, these shapes and dtypes."""
         if type(x) is np.ndarray:
-            layout = f"{text}.strides == {x.strides}" if x.ndim > 1 else "True"
-            dtype = self.bind(x.dtype, "t")
-            self.miss_unless(
-                f"type({text}) is ndarray and {text}.shape == {x.shape} "
-                f"and {text}.dtype == {dtype} and {layout}"
-            )
+            wanted = [f"type({text}) is ndarray", f"{text}.shape == {x.shape}"]
+            wanted.append(f"{text}.dtype == {self.bind(x.dtype, 't')}")
+            wanted += [f"{text}.strides == {x.strides}"] * (x.ndim > 1)
+            self.miss_unless(" and ".join(wanted))
         elif is_input(x, self.record.numbers):
             self.miss_unless(f"type({text}) is {self.bind(type(x), 't')}")
         elif isinstance(x, (tuple, list, dict)):
@@ -188,7 +186,7 @@ class Binder:
             keys = self.bind(list(before), "l")
             conditions.append(f"[*{name}] == {keys}")
         elif container.whole:  # what it will make is not there yet
-            conditions.append(f"len({name}) == {len(before)}")
+            conditions.append(f"len({name}) == {len(before)}" if before else f"not {name}")
         for key, value in before.items():
             place = container.text(self.bind, key)
             if isinstance(value, Value) and (id(container), key) in self.written:
@@ -206,12 +204,12 @@ class Binder:
         kind = f"type({place}) is {self.bind(type(value), 't')}"
         if not isinstance(value, tuple):
             return [kind]
-        parts = [
-            condition
-            for k, part in enumerate(value)
-            for condition in self._still(f"{place}[{k}]", part, during[k])
-        ]
-        return [kind, f"len({place}) == {len(value)}", *parts]
+        parts = [kind, f"len({place}) == {len(value)}"]
+        for k, part in enumerate(value):
+            parts += self._still(f"{place}[{k}]", part, during[k])
+        if any(isinstance(part, (np.ndarray, tuple)) for part in value):
+            return parts
+        return [f"({place} is {self.bind(value, 'o')} or {' and '.join(parts)})"]
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -234,8 +232,7 @@ class Binder:
         if kind == "argument":
             return
         if not isinstance(value, np.ndarray):
-            self.miss_unless(f"type(i{k}) is {self.bind(type(value), 't')}")
-            return
+            return  # the guards of its container have seen to its type
         wanted = f"{value.shape}, {self.bind(value.dtype, 't')}, {strides(value)}"
         if kind == "array" and any(one is other for other, _ in self.record.mutated):
             name = self.tensor(one.where[1])
@@ -344,7 +341,10 @@ class Binder:
             return self._own(tree)
         if isinstance(tree, Made):
             grad = "None" if tree.grad is None else self._own(tree.grad)
-            given = f"{self._own(tree.node)}, {tree.name!r}, {tree.needs_grad}, {grad}"
+            array = self._own(tree.node)
+            if not np.ndim(tree.node.value) and not array.startswith("as_array"):
+                array = f"as_array({array})"
+            given = f"{array}, {tree.name!r}, {tree.needs_grad}, {grad}"
             return f"made({self.bind(tree.kind, 'o')}, {given})"
         if isinstance(tree, Value):
             return self.tensor(tree)
@@ -371,7 +371,7 @@ def fits(array: Any, shape: Any, dtype: Any, layout: Any) -> bool:
 
 def made(kind: Any, array: Any, name: str | None, needs_grad: bool, grad: Any) -> Any:
     """A Tensor that the call returns: equal values, no graph."""
-    value = kind.wrap(as_array(array), needs_grad)
+    value = kind.wrap(array, needs_grad)
     value.name = name
     if grad is not None:
         value._grad, value._grad_is_ours = as_array(grad), False
