@@ -146,14 +146,15 @@ class Expressions:
         if kind == "getitem":
             return f"{self.ref(args[0])}[{self.index(args[1])}]"
         if with_operator(node):
-            text = self._operation(node)
+            text = self.operation(node)
             return f"({text}).astype({dtype_text(node.value.dtype)})" if casts(node) else text
         if kind == "method":
             return self._method(node)
         called = self.texts.function(function) if kind == "kernel" else self.callable(function)
         return f"{called}({self.arguments(args, node.kwargs)})"
 
-    def _operation(self, node: Node) -> str:
+    def operation(self, node: Node) -> str:
+        """What the node computes, if it is written with an operator."""
         sign, args = _sign(node), node.args
         if len(args) == 1:
             return f"{sign}{_operand(self.ref(args[0]))}"

@@ -146,6 +146,9 @@ class Source(Expressions):
         if node.kind == "method":  # astype
             name = self._name(k, node)
             return f"{name}[...] = {bare(self.ref(args[0]))}", name
+        if casts(node):  # told to write numbers, NumPy would convert in small pieces: slower
+            name = self._name(k, node)
+            return f"{name}[...] = {self.operation(node)}", name
         divided = self._divided(node)
         if divided is not None:
             called, texts = "np.divide", divided
