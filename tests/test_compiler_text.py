@@ -240,7 +240,7 @@ def test_labels_as_an_index_of_what_has_a_constant_gradient():
 def test_dropout_says_what_to_do():
     layers = tx.nn.Linear(4, 5, rng=0), tx.nn.Dropout(0.5, rng=0), tx.nn.Linear(5, 3, rng=0)
     model = tx.nn.Sequential(*layers)
-    with pytest.raises(TraceError, match="random ones.*pass them in as an array"):
+    with pytest.raises(TraceError, match=r"random ones.*pass them in as an array"):
         training(model, tx.optim.SGD(model.parameters(), lr=0.1))
 
 
@@ -249,8 +249,7 @@ def test_one_block_for_lines_in_a_row_that_are_quiet_alike():
         with np.errstate(divide="ignore", invalid="ignore"):
             a = np.log(x)
             b = np.sqrt(x) * 2
-            c = a / b
-        return c
+            return a / b
 
     compiled = compile(f)
     assert f(X).tobytes() == compiled(X).tobytes()
