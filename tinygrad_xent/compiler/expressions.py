@@ -12,9 +12,9 @@ import numpy as np
 
 from .literals import BINARY, UNARY, bare, dtype_text, literal, pattern
 from .names import identifier
+from .nodes import Node
 from .simplify import COMPARING
 from .texts import Texts, numpy_names
-from .trace import Node
 
 WORDS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
 WIDTH = 44  # where comments start

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..value import Value
+from .nodes import Node
 from .places import Surroundings
-from .trace import Node, Trace
+from .trace import Trace
 
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 

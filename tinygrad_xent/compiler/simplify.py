@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .trace import Node, TraceError, mapped, strides
+from .nodes import Node, mapped, strides
+from .trace import TraceError
 
 
 def simplified(nodes: list[Node], roots: Iterable[Node]) -> tuple[list[Node], dict[Node, Node]]:

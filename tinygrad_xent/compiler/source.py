@@ -8,8 +8,8 @@ from .buffers import Buffer, Plan
 from .expressions import Expressions, casts
 from .literals import bare, dtype_text
 from .names import UPDATE, identifier
+from .nodes import Node
 from .simplify import of_settings, uses
-from .trace import Node
 
 
 class Source(Expressions):
