@@ -59,15 +59,19 @@ class Record:
         self.result: Any = None
         self.opaque: list[Any] = []  # of the result, objects that are not looked into
         self._copies: list[tuple[Any, Any, int]] = []  # of lists and dicts among the arguments
-        self.watch = watch = Watch(self.trace, self.surroundings)
+        self.watch = Watch(self.trace, self.surroundings)
+        self._run(function, kwargs)
+
+    def _run(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> None:
+        """Call the function with stand-ins; put everything back, whatever happens."""
         saved = [(t, slots(t)) for t, _ in self.surroundings.tensors.values()]
         try:
-            stand_ins = [self._argument(x, k) for k, x in enumerate(arguments)]
+            stand_ins = [self._argument(x, k) for k, x in enumerate(self.arguments)]
             self._substitute()
-            given = dict(zip(kwargs, stand_ins[len(args) :], strict=True))
-            with listening(self.trace), without_notice(), watch:
-                result = function(*stand_ins[: len(args)], **given)
-            self.called = watch.unseen(self.surroundings)
+            given = dict(zip(kwargs, stand_ins[self.positional :], strict=True))
+            with listening(self.trace), without_notice(), self.watch:
+                result = function(*stand_ins[: self.positional], **given)
+            self.called = self.watch.unseen(self.surroundings)
             self._check_arguments()
             Labels(self.trace, self.names)
             self.result = mapped(result, self._kept)
