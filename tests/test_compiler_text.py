@@ -185,6 +185,24 @@ def test_clipped_gradients_are_gradients():
     assert not any("** 2" in line for line in lines)
 
 
+def test_what_goes_into_a_softmax_is_z():
+    v, w = (tx.Tensor(RNG.normal(size=s), requires_grad=True, name="v") for s in [(4, 4), (4, 3)])
+
+    @compile
+    def step(x, y):
+        v.grad = w.grad = None
+        loss = tx.cross_entropy(tx.tanh(x @ v) @ w, y)
+        loss.backward()
+        return loss
+
+    step(tx.Tensor(X), Y)
+    lines = [line.partition("  #")[0] for line in body(step)]
+    assert "np.dot(matmul, v, out=z)" not in lines
+    assert "np.dot(tanh, v_2, out=z)" in lines
+    assert "losses, q_minus_p = softmax_xent(z, labels)" in lines
+    assert "np.divide(q_minus_p, N, out=dz)" in lines
+
+
 def test_what_is_asked_between_loss_and_backward_is_forward():
     model = mlp()
 
@@ -220,7 +238,7 @@ def test_the_long_road_by_hand():
     for eager, found in zip(*results, strict=True):
         assert eager.tobytes() == found.tobytes()
     assert "[rows, y]" in f.source
-    assert "np.add.at(dh, (rows, y), " in f.source
+    assert "np.add.at(dlog_softmax, (rows, y), " in f.source
 
 
 def test_labels_as_an_index_of_what_has_a_constant_gradient():

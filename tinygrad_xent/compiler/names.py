@@ -71,9 +71,20 @@ class Labels:
         self._section(self.mark, at, FORWARD)
         self.mark = at
         self.applied_at[result.number] = at
+        for i, x in enumerate(inputs):
+            if isinstance(x, Value) and x.op is not None and op.argument(i) == "z":
+                self._logits(x, identifier(x.op.name))
         name = identifier(result.name) if result.name else self._result_name(op, inputs, result)
         self.names[result.number] = name
         self._call(result._array, name, op.formula())
+
+    def _logits(self, value: Value, plain: str) -> None:
+        """What goes into a softmax is z, unless it has a better name than the plain one."""
+        node = getattr(value._array, "_node", None)
+        if self.names.get(value.number) == plain and not value.name:
+            self.names[value.number] = "z"
+            if isinstance(node, Node) and node.name == plain:
+                node.name = "z"
 
     def _walked(self, at: int, step: Any) -> None:
         begins = step.value.number not in self.reached
@@ -133,7 +144,8 @@ class Labels:
             if layer and (np.ndim(x._array) == 2 or layer[0][0] == "b"):
                 return f"z{layer[1]}"
         after = [re.fullmatch(r"z(\d*)", name) for _, name in given]
-        if len(given) == 1 and after[0] and result._array.shape == given[0][0]._array.shape:
+        alike = len(given) == 1 and result._array.shape == given[0][0]._array.shape
+        if alike and after[0] and op.argument(0) != "z":  # softmax(z) is no activation
             return f"h{after[0][1]}"
         return "loss" if not result._array.shape and not after else identifier(op.name)
 
