@@ -149,6 +149,23 @@ def test_a_mask_is_of_numbers_only_where_nobody_wants_it_otherwise():
     assert "[...] = x < one" in compiled.source
 
 
+def test_a_mask_of_numbers_that_is_made_twice():
+    def f(x):
+        once, twice = (x > 0).astype(np.float32), (x > 0).astype(np.float32)
+        return once * 2, twice, twice[1:]
+
+    for found, wanted in zip(compile(f)(X), f(X), strict=True):
+        assert found.tobytes() == wanted.tobytes()
+
+
+def test_a_view_of_a_mask_of_numbers_keeps_its_memory():
+    def f(x):
+        view = (x > 0).astype(np.float32)[:, ::-1]
+        return view * np.cos(np.sin(x))
+
+    assert compile(f)(X).tobytes() == f(X).tobytes()
+
+
 def test_a_single_number_compared():
     compiled = compile(lambda x: x * (x.sum() > 0).astype(np.float32))
     for x in (X, -X):
