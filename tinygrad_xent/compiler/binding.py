@@ -184,10 +184,7 @@ class Binder(Guards):
             return self._own(tree)
         if isinstance(tree, Made):
             grad = "None" if tree.grad is None else self._own(tree.grad)
-            array = self._own(tree.node)
-            if not np.ndim(tree.node.value) and not array.startswith("as_array"):
-                array = f"as_array({array})"
-            given = f"{array}, {tree.name!r}, {tree.needs_grad}, {grad}"
+            given = f"{self._own(tree.node)}, {tree.name!r}, {tree.needs_grad}, {grad}"
             return f"made({self.bind(tree.kind, 'o')}, {given})"
         if isinstance(tree, Value):
             return self.tensor(tree)
