@@ -274,6 +274,16 @@ def test_labels_as_an_index_of_what_has_a_constant_gradient():
         assert np.array_equal(compiled(labels), wanted)
 
 
+def test_a_condition_says_what_does_not_hold():
+    model = tx.nn.Linear(4, 3, rng=0)
+    optimizer = tx.optim.SGD(model.parameters(), lr=0.1)
+    lines = body(training(model, optimizer, weight=np.ones(3, np.float32), label_smoothing=0.1))
+    raised = [line for line in lines if line.startswith("raise")]
+    assert 'raise Changed("not (t == 0)")' in raised
+    assert 'raise Changed("label_smoothing <= 1")' in raised
+    assert 'raise Changed("in_range")' in raised
+
+
 def test_dropout_says_what_to_do():
     layers = tx.nn.Linear(4, 5, rng=0), tx.nn.Dropout(0.5, rng=0), tx.nn.Linear(5, 3, rng=0)
     model = tx.nn.Sequential(*layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .buffers import Buffer, Plan
-from .expressions import Expressions, casts
+from .expressions import Expressions, casts, is_operation
 from .literals import bare, dtype_text
 from .names import UPDATE, identifier
 from .nodes import Node
@@ -91,11 +91,7 @@ class Source(Expressions):
 
     def _statement(self, k: int, node: Node) -> None:
         if node.kind == "check":
-            condition = self.ref(node.args[0])
-            said = f"not {condition}" if node.function else condition
-            self.line(f"if {said}:", "")
-            prefix = "" if node.function else "not "
-            self.line(f'    raise Changed("{prefix}{bare(condition)}")', "")
+            self._check(node)
         elif node.writes:
             self._quietly(node, self._written(node))
         elif node in self._items:
@@ -110,6 +106,14 @@ class Source(Expressions):
             text = self.expression(node)
             self.names[node] = self._name(k, node)
             self._quietly(node, f"{self.names[node]} = {text}")
+
+    def _check(self, node: Node) -> None:
+        (condition,) = node.args
+        name = self.ref(condition)
+        self.line(f"if not {name}:" if node.function else f"if {bare(name)}:", "")
+        said = self.operation(condition) if is_operation(condition) else name
+        said = (said if node.function else f"not ({said})").replace('"', "'")
+        self.line(f'    raise Changed("{said}")', "")
 
     def _kernel(self, node: Node) -> None:
         items = {item.args[1]: item for item in self._items[node]}
