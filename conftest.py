@@ -2,13 +2,16 @@
 
 import os
 import tempfile
+from collections.abc import Generator
 from doctest import ELLIPSIS
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
+from sybil.integration.pytest import SybilFile
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 from sybil.sybil import SybilCollection
@@ -52,3 +55,17 @@ docstrings = Sybil(
     teardown=back_home,
 )
 pytest_collect_file = SybilCollection([pages, docstrings]).pytest()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """The examples of a page build on each other: together, in order, whatever others do."""
+    place = {id(item): k for k, item in enumerate(items)}
+    yield
+    blocks: dict[Any, list[pytest.Item]] = {}
+    for item in items:
+        whole = item.path if isinstance(item.parent, SybilFile) else id(item)
+        blocks.setdefault(whole, []).append(item)
+    items[:] = [
+        item for block in blocks.values() for item in sorted(block, key=lambda x: place[id(x)])
+    ]

@@ -519,3 +519,26 @@ def test_models_and_their_optimizers_can_be_copied_together(copied):
     assert [step(model, optimizer) for _ in range(3)] == [
         step(other, its_optimizer) for _ in range(3)
     ]
+
+
+def test_the_gradient_of_a_root_has_its_shape():
+    x = tx.Tensor([2.0], requires_grad=True)
+    x.backward()
+    assert x.grad.shape == (1,)
+    (g,) = tx.grad(x * 3, x)
+    assert g.shape == (1,)
+
+
+def test_a_shared_row_gets_its_own_dtype():
+    b = tx.Tensor(np.ones(3, np.float32), requires_grad=True)
+    (tx.Tensor(np.ones((4, 3))) + b).sum().backward()
+    assert b.grad.dtype == np.float32
+    np.testing.assert_array_equal(b.grad, [4, 4, 4])
+
+
+def test_nan_that_was_not_changed_is_not_taken_for_changed():
+    x = leaf(np.nan, 2.0)
+    y = (x * x).sum()
+    x.data  # noqa: B018 - hands out a copy, which nobody changes
+    (slope,) = tx.grad(y, x, create_graph=True)
+    np.testing.assert_array_equal(slope.numpy(), [np.nan, 4.0])

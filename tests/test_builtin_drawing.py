@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from itertools import combinations
 from xml.etree import ElementTree
 
@@ -249,13 +248,9 @@ def test_same_bytes_in_every_process():
         assert subprocess.run(command, env=env, capture_output=True).stdout == ours
 
 
-def test_large_graphs_are_fast_and_need_no_recursion():
-    few, many = (arrange(snapshot(chain(n))) for n in (148, 999))
-    assert len(few) >= 299
+def test_large_graphs_need_no_recursion():
+    many = arrange(snapshot(chain(999)))
     assert len(many) >= 2000
-    start = time.perf_counter()
-    builtin_svg(few, Options())
-    assert time.perf_counter() - start < 1.0
     root = ElementTree.fromstring(builtin_svg(many, Options()))
     assert len(nodes(root)) == len(many)
 

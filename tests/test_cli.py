@@ -34,7 +34,8 @@ def run(tmp_path_factory):
 
 def test_it_writes_a_run_folder(run):
     out, text = run
-    wanted = {"model.safetensors", "history.csv", "curves.png", "graph.svg", "graph.dot"}
+    wanted = {"model.safetensors", "checkpoint.safetensors", "run.json"}
+    wanted |= {"history.csv", "curves.png", "graph.svg", "graph.dot"}
     wanted |= {"backprop.html", "index.html", "report.txt"}
     wanted |= {"confusion.png", "reliability.png", "weights.png"}  # these columns are pixels
     assert {path.name for path in out.iterdir()} == wanted
@@ -232,7 +233,7 @@ def test_without_matplotlib_or_an_engine_the_rest_is_still_written(tmp_path, cap
     assert main(["--data", "iris", "--epochs", "1", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     wanted = {"model.safetensors", "history.csv", "graph.dot", "graph.svg", "backprop.html"}
-    wanted |= {"report.txt", "index.html"}
+    wanted |= {"report.txt", "index.html", "checkpoint.safetensors", "run.json"}
     assert {p.name for p in tmp_path.iterdir()} == wanted
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     for name in ("curves", "confusion", "reliability"):
@@ -272,3 +273,113 @@ def test_a_console_that_knows_few_letters_is_no_obstacle(tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+# ---- data -------------------------------------------------------------------------------------
+
+TABLE = "cm;kg;who;size\n" + "".join(
+    f"{150 + 4 * k};{50 + k % 5};Ada;{'tall' if k > 9 else 'short'}\n" for k in range(20)
+)
+READ = ["--label", "size", "--ignore", "who", "--drop-missing"]
+
+
+@pytest.fixture
+def people(tmp_path, monkeypatch):
+    """A table of one's own, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text(TABLE + "?;50;Bob;tall\n", encoding="utf-8")
+    return "people.csv"
+
+
+def test_a_table_of_ones_own_trains(people, capsys):
+    assert main(["train", "--data", people, *READ, "--epochs", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "read from people.csv; 1 of 21 rows left out, with missing cells" in said
+    assert "people: 16 rows to train on, 4 to test, 2 classes" in said
+    assert "short" in said
+    about = tx.read_metadata("runs/people-0/model.safetensors")
+    assert about["classes"] == ["short", "tall"]
+    assert about["features"] == ["cm", "kg"]
+    assert (about["label"], about["data"]) == ("size", "people.csv")
+    train = tx.data.read(people, label="size", ignore=["who"], drop_missing=True).split(0.2, 0)[0]
+    assert about["input_mean"] == train.x.mean(axis=0, dtype=float).tolist()
+    np.testing.assert_allclose(about["input_std"], train.x.std(axis=0, dtype=float), rtol=1e-12)
+
+
+def test_the_tail_and_a_fraction_of_ones_own(people, capsys):
+    words = ["--data", people, *READ, "--epochs", "1", "--split", "tail", "--test-fraction", "0.4"]
+    assert main(words) == 0
+    assert "people: 12 rows to train on, 8 to test" in capsys.readouterr().out
+    assert main([*words, "--limit", "15", "--columns", "cm,kg"]) == 0
+    assert "people: 9 rows to train on, 6 to test" in capsys.readouterr().out
+
+
+def test_an_npz_with_its_own_test_part_trains_on_its_pixels(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 256, (12, 3, 3), dtype=np.uint8)
+    y = np.arange(12) % 2
+    np.savez("spots.npz", x_train=x, y_train=y, x_test=x[:4], y_test=y[:4])
+    assert main(["--data", "spots.npz", "--epochs", "1"]) == 0
+    assert "spots: 12 rows to train on, 4 to test" in capsys.readouterr().out
+    assert tx.read_metadata("runs/spots-0/model.safetensors")["label"] is None
+    assert main(["data", "spots.npz"]) == 0
+    said = capsys.readouterr().out
+    assert "spots: 12 rows of 9 columns, uint8" in said
+    assert "classes: 0 (6), 1 (6)\ntest part: 4 rows: 0 (2), 1 (2)" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--data", "digit"], "unknown data set: 'digit'; did you mean 'digits'?"),
+        (["--data", "no.csv"], "no.csv: there is no such file or folder"),
+        (["--data", "people.csv"], "column 'who': 'Ada' is not a number"),
+        (
+            ["--data", "people.csv", "--ignore", "who"],
+            "line 22, column 'cm': '?' is a missing cell",
+        ),
+        (["--data", "people.csv", *READ, "--limit", "5"], "all 5 rows are of the class 'short'"),
+        (["--data", "iris", "--label", "x"], "--label is for tables; iris is a set of the package"),
+        (["data", "people.csv", "--label", "x"], "people.csv: no column is called 'x'"),
+    ],
+)
+def test_wrong_data_is_one_line_and_exit_code_1(people, words, says, capsys):
+    assert main(words) == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert says in captured.err
+
+
+def test_limit_of_a_set_of_the_package(tmp_path, capsys):
+    assert main(["--data", "digits", "--limit", "50", "--epochs", "1", "--out", str(tmp_path)]) == 0
+    assert re.search(
+        "digits: 40 rows to train on, 10 to test|digits: [34]", capsys.readouterr().out
+    )
+
+
+def test_data_lists_the_sets(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("TINYGRAD_XENT_DATA", str(tmp_path))
+    (tmp_path / "mnist.npz").touch()
+    monkeypatch.setattr("tinygrad_xent.cli.data.located", {"mnist": tmp_path / "mnist.npz"}.get)
+    assert main(["data"]) == 0
+    said = capsys.readouterr().out
+    rows = {line.split("  ")[0]: line.split() for line in said.splitlines() if line}
+    assert list(rows)[1:10] == list(tx.data.names())
+    assert rows["digits"] == ["digits", "1797", "64", "10", "46", "kB", "BSD-3-Clause"]
+    assert rows["fashion-mnist"][:4] == ["fashion-mnist", "60000+10000", "784", "10"]
+    assert f"mnist: found, {tmp_path / 'mnist.npz'}" in said
+    assert "fashion-mnist: not found. Four ways to get it:" in said
+    assert f"looked for in {tmp_path / 'fashion-mnist'}" in said
+
+
+def test_data_describes_a_table(people, capsys):
+    assert main(["data", people]) == 0
+    said = capsys.readouterr().out
+    assert "people.csv: a table of 21 rows and 4 columns, with names, cells parted by ';'" in said
+    cells = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line}
+    assert cells["cm"] == ["numbers", "1", "150", "..", "226"]
+    assert cells["who"] == ["text", "0", "Ada", "(20),", "Bob", "(1)"]
+    assert cells["size"] == ["text", "0", "short", "(10),", "tall", "(11)"]
+    assert "rows with a missing cell: 1\nlabel: 'size', the last column" in said
+    assert main(["data", "iris"]) == 0
+    assert "classes: setosa (50), versicolor (50), virginica (50)" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tinygrad_xent.cli import main, parser_of_all
-from tinygrad_xent.cli.training_options import fit_options
+from tinygrad_xent.cli.training_options import compiled, fit_options
 
 
 def rows(folder):
@@ -117,3 +117,38 @@ def test_the_help_names_every_option(capsys):
                  "clip", "dropout", "label-smoothing", "class-weights", "validation",
                  "patience"):  # fmt: skip
         assert f"--{name} " in text
+
+
+def test_compiled_or_not_the_weights_are_the_same(tmp_path):
+    words = ["--data", "moons", "--epochs", "4", "--quiet", "--schedule", "cosine", "--clip", "1"]
+    words += ["--label-smoothing", "0.1", "--class-weights", "balanced", "--validation", "0.2"]
+    kept = []
+    for choice in ("yes", "no"):
+        out = tmp_path / choice
+        assert main(["train", *words, "--compile", choice, "--out", str(out)]) == 0
+        kept.append((out / "model.safetensors").read_bytes())
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "rows", "wanted"),
+    [
+        ("", 100, False),
+        ("--epochs 1000", 96, True),  # 1000 epochs of 3 batches
+        ("--epochs 999", 96, False),
+        ("--epochs 1000", 97, True),
+        ("--epochs 1000 --dropout 0.5", 97, False),
+        ("--epochs 1 --compile yes", 1, True),
+        ("--epochs 9999 --compile no", 9999, False),
+    ],
+)
+def test_a_program_is_written_where_it_pays(words, rows, wanted):
+    assert compiled(parser_of_all().parse_args(["train", *words.split()]), rows) is wanted
+
+
+def test_a_step_with_dropout_is_not_compiled(capsys, tmp_path):
+    words = ["--dropout", "0.5", "--compile", "yes", "--epochs", "1", "--out", str(tmp_path)]
+    assert main(["train", "--quiet", *words]) == 1
+    err = capsys.readouterr().err
+    assert "--compile yes and --dropout: a program cannot draw random numbers" in err
+    assert err.count("\n") == 1

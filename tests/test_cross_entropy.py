@@ -319,3 +319,27 @@ def test_no_warning_for_ordinary_input():
 
 def test_one_hot():
     np.testing.assert_array_equal(tx.one_hot(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("options", "loss", "rule"),
+    [
+        ({}, "-Σ p log q / N,  q = softmax(z)", "ḡ (q - p) / N"),
+        ({"reduction": "sum"}, "-Σ p log q,  q = softmax(z)", "ḡ (q - p)"),
+        ({"reduction": "none"}, "-Σ p log q,  q = softmax(z)", "ḡ (q - p)"),
+        (
+            {"weight": np.ones(3)},
+            "-Σ w p log q / Σ w,  q = softmax(z)",
+            "ḡ w (q - p) / Σ w",
+        ),
+        (
+            {"weight": np.ones(3), "reduction": "sum"},
+            "-Σ w p log q,  q = softmax(z)",
+            "ḡ w (q - p)",
+        ),
+    ],
+)
+def test_the_formulas_say_what_was_asked_for(options, loss, rule):
+    z = tx.Tensor(np.zeros((2, 3)), requires_grad=True)
+    op = tx.cross_entropy(z, [0, 1], **options).op
+    assert (op.formula(), op.formula(0)) == (loss, rule)

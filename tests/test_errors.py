@@ -7,6 +7,11 @@ import pytest
 
 import tinygrad_xent as tx
 
+
+def words_of(x):
+    return x[:50] if isinstance(x, str) else ""
+
+
 A = tx.Tensor(np.ones((2, 3)), requires_grad=True)
 B = tx.Tensor(np.ones((4, 5)), requires_grad=True)
 V = tx.Tensor(np.ones(3), requires_grad=True)
@@ -74,7 +79,9 @@ INSTEAD = [  # what is refused on purpose says what to write
 ]
 
 
-@pytest.mark.parametrize(("call", "start"), [*SHAPES, *TYPES], ids=lambda x: str(x)[:50])
+@pytest.mark.parametrize(
+    ("call", "start"), [*SHAPES, *TYPES], ids=lambda x: x[:50] if isinstance(x, str) else ""
+)
 def test_what_was_got_and_wanted(call, start):
     with pytest.raises((ValueError, TypeError, IndexError)) as caught:
         call()
@@ -88,7 +95,9 @@ def test_an_axis_that_is_not_there(f, x):
         f(x, axis=5)
 
 
-@pytest.mark.parametrize(("call", "words"), INSTEAD, ids=lambda x: str(x)[:50])
+@pytest.mark.parametrize(
+    ("call", "words"), INSTEAD, ids=lambda x: x[:50] if isinstance(x, str) else ""
+)
 def test_what_to_write_instead(call, words):
     with pytest.raises((TypeError, RuntimeError)) as caught:
         call()

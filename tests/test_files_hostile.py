@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_xent as tx
+from tests.fuzz import harness
 from tests.fuzz import models as fuzz
 from tinygrad_xent import nn
 
@@ -241,9 +242,9 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 # --- whatever the bytes -----------------------------------------------------------------------
 
 
-def test_mutations_of_valid_files_give_the_model_or_a_model_error():
-    passed, _ = fuzz.run(2000, seed=int(np.random.default_rng().integers(2**32)))
-    assert passed > 1000  # at least half get past the library's checks
+def test_mutations_of_valid_files_give_the_model_or_a_model_error(tmp_path):
+    outcome = harness.run("models", 2000, int(np.random.default_rng().integers(2**32)), tmp_path)
+    assert outcome.passed > 1000  # at least half get past the library's checks
 
 
 @given(content=st.binary(max_size=200), header=st.booleans())

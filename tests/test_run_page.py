@@ -110,9 +110,11 @@ def test_nothing_runs_and_nothing_is_asked_for(hostile):
     allowed = {"html", "head", "meta", "title", "style", "body", "header", "h1", "p", "nav", "ul"}
     allowed |= {"li", "a", "main", "section", "h2", "div", "table", "thead", "tbody", "tr", "th"}
     allowed |= {"td", "bdi", "figure", "img", "figcaption", "dl", "dt", "dd", "code", "pre"}
+    allowed |= {"iframe"}  # of the player, a file beside this one
+    assert [attributes["src"] for attributes in page.all("iframe")] == ["backprop.html"]
     assert {tag for tag, _ in page.elements} <= allowed
     known = {"class", "id", "href", "src", "alt", "tabindex", "role", "scope", "lang", "charset"}
-    known |= {"aria-label", "aria-labelledby", "content", "http-equiv", "name"}
+    known |= {"aria-label", "aria-labelledby", "content", "http-equiv", "name", "title"}
     assert {name for _, attributes in page.elements for name in attributes} <= known
     assert all(re.fullmatch(r"#?[a-z-]+(\.[a-z]+)?", link["href"]) for link in page.all("a"))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]

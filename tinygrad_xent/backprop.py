@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 import weakref
+from _thread import RLock, _local  # as functools does: threading takes a millisecond to load
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
@@ -43,7 +44,9 @@ FIRST_AXIS = (0,)
 ndarray = np.ndarray
 newness = operator.attrgetter("number")
 
-_last_root: list[Any] = [lambda: None]  # a weak reference
+_last_root: list[Any] = [lambda: None]  # a weak reference, of whichever thread
+_in_this_thread = _local()
+_adding = RLock()  # to a .grad, which several threads may do
 
 # Whether we are inside a function that `derivatives` is differentiating: a gradient that it takes
 # must be recorded, or its own derivative would silently be 0.
@@ -338,20 +341,21 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     walk = _walk(root, seed, None, _noted, every=retain_grads or bool(listeners))
     for value, g, _ in _told(walk, listeners) if listeners else walk:
         if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
-            before = value._grad
-            value._grad = g if before is None else before + g
-            value._grad_is_ours = before is not None
+            with _adding:
+                before = value._grad
+                value._grad = g if before is None else before + g
+                value._grad_is_ours = before is not None
             for listener in listeners:
                 listener.kept(value, before)
-    last_walk[0] = next(_numbers)
-    root._note(WALKED, last_walk[0])
+    last_walk[0] = now = next(_numbers)
+    root._note(WALKED, now)
     root._note(SEED, None if gradient is None else seed.copy())  # for those who draw the walk
-    _last_root[0] = weakref.ref(root)
+    _last_root[0] = _in_this_thread.root = weakref.ref(root)
 
 
 def last_root() -> Any:
-    """What backward() was last called on, anywhere, if it is still there."""
-    return _last_root[0]()
+    """What backward() was last called on in this thread, or in any, if it is still there."""
+    return getattr(_in_this_thread, "root", _last_root[0])()
 
 
 def grad(

@@ -62,6 +62,23 @@ def plain(anything: Any, longest: int = LONGEST) -> str:
     letters = str(anything)
     if len(letters) > longest:
         letters = letters[: longest - 1] + "…"
+    return printable(letters)
+
+
+def printable(letters: str) -> str:
+    r"""Any text as one line that a terminal shows as it is, with marks for what would act on it.
+
+    Controls move the cursor or ring, a line end begins another line, an override turns the letters
+    after it around, and half a character cannot be encoded.
+
+    Examples
+    --------
+    >>> from tinygrad_xent.display import printable
+    >>> printable("a\x1b[2Jb")
+    'a�[2Jb'
+    """
+    if letters.isprintable():
+        return letters
     return "".join(c if c.isprintable() else "�" for c in letters)
 
 

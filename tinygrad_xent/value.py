@@ -54,8 +54,9 @@ class Value:
     # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, and what the last backward()
     # from here left for those who draw it: WALKED, the number at which it began, SEED, what it
     # began with, and HOOKED, what hooks returned in it, by the numbers of their values.
-    # _call: set only on what a Module returned: (the number at which the call began, a weak
-    # reference to the Module, what stood here before). The call made the numbers in between.
+    # _call: of what a Module returned: (the number at which the call began, a weak
+    # reference to the Module, what stood here before, the thread). In its thread, the call made the
+    # numbers in between.
     __slots__ = (
         "__weakref__",
         "_array",
@@ -73,7 +74,7 @@ class Value:
     )
 
     _array: Array
-    _call: tuple[int, Any, Any]
+    _call: tuple[int, Any, Any, int] | None
     _grad: Array | None
     _grad_is_ours: bool
     _holder: int
@@ -95,6 +96,7 @@ class Value:
         holder: int = GRAPH,
     ) -> None:
         self._array = array
+        self._call = None
         self._grad = None
         self._holder = holder
         self._needs_grad = needs_grad

@@ -53,11 +53,16 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 
 def command(words: Sequence[str]) -> str:
     """The command as it was typed, without where its files go."""
+    return shlex.join(["tinygrad-xent", *without_places(words)])
+
+
+def without_places(words: Sequence[str]) -> list[str]:
+    """What was typed, without what does not change what is computed."""
     known = argparse.ArgumentParser(add_help=False)
     known.add_argument("--out")
     known.add_argument("--quiet", action="store_true")
-    _, rest = known.parse_known_args(with_values(words))
-    return shlex.join(["tinygrad-xent", *rest])
+    known.add_argument("--checkpoint-every")
+    return known.parse_known_args(with_values(words))[1]
 
 
 def versions() -> str:

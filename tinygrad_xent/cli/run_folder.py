@@ -14,6 +14,8 @@ from ..training import Evaluation, History
 from . import pictures, run_page
 from .example import Example
 
+KEPT = ("model.safetensors", "checkpoint.safetensors", "run.json")  # written before the rest
+
 
 @dataclass(frozen=True)
 class Run:
@@ -40,7 +42,7 @@ class Run:
 
 
 def write_folder(out: Path, run: Run, say: Any) -> list[str]:
-    """Write everything but the model; what a missing program or package prevents is said."""
+    """Write everything but `KEPT`; what a missing program or package prevents is said."""
     run.history.save(out / "history.csv")
     _write(out / "report.txt", f"{run.report}\n")
     drawn = [
@@ -57,9 +59,7 @@ def write_folder(out: Path, run: Run, say: Any) -> list[str]:
         missing |= why
     for name, why_not in missing.items():
         say(f"no {name}: {why_not}")
-    _write(
-        out / "index.html", run_page.page(out, run, drawn, ["model.safetensors", *written], missing)
-    )
+    _write(out / "index.html", run_page.page(out, run, drawn, [*KEPT, *written], missing))
     return [*written, "index.html"]
 
 

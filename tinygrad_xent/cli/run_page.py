@@ -23,6 +23,8 @@ LONG = 300  # letters of a name
 WIDE = ("curves.png",)  # pictures that take the whole width
 FILES = {
     "model.safetensors": "the model, with its classes and input statistics; PyTorch can read it",
+    "checkpoint.safetensors": "where training stands: tinygrad-xent train --resume goes on from it",
+    "run.json": "the command, for --resume",
     "history.csv": "a row for each epoch",
     "report.txt": "the report, as the terminal shows it",
     "backprop.html": "step through this example's forward and backward pass",
@@ -149,6 +151,8 @@ def _graph(out: Path, written: Sequence[str], missing: Mapping[str, str]) -> str
             '<div class="scroll graph" tabindex="0" role="region" aria-label="The graph, to be '
             f'scrolled"><img alt="{alt}" src="data:image/svg+xml;base64,{content}"></div>'
         )
+    if "backprop.html" in written:  # a file of its own: beside this page it is shown in it
+        parts.append('<iframe src="backprop.html" title="Backprop of the example"></iframe>')
     return "\n".join(parts)
 
 

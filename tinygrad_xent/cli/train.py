@@ -11,14 +11,15 @@ from typing import Any
 from .. import data, nn
 from ..draw import Movie
 from ..files import save
-from ..training import Epoch, Evaluation, evaluate, fit
+from ..training import Epoch, Evaluation, History, evaluate, fit
 from .arguments import folder, seed, sizes
 from .data import add_options as add_data_options
 from .data import name_of, parts
 from .example import drawn, hardest_example, table
 from .made import how_made
-from .run_folder import Run, write_folder
-from .training_options import add_training_options, fit_options
+from .resuming import CHECKPOINT, add_resuming_options, begin, resumed, told_how_to_go_on
+from .run_folder import KEPT, Run, write_folder
+from .training_options import add_training_options, compiled, fit_options
 
 
 def add(commands: Any) -> None:
@@ -43,16 +44,20 @@ def add(commands: Any) -> None:
     option("--quiet", action="store_true", help="print only the folder that was written")
     add_data_options(train)
     add_training_options(train)
+    add_resuming_options(train)
     train.set_defaults(run=train_and_show)
 
 
 def train_and_show(options: argparse.Namespace) -> None:
     """The main job: train, explain one example, write the run folder."""
+    if options.resume is not None:
+        options = resumed(options, add)
     say = (lambda *words: None) if options.quiet else print
-    training = fit_options(options)
+    fit_options(options)  # a mistake is told before anything is written
     train, test = parts(options)
     out = options.out or Path("runs") / f"{train.name}-{options.seed}"
-    out.mkdir(parents=True, exist_ok=True)
+    if options.resume is None:
+        begin(out, options.words)
     # The rows stay as they were read, and each batch is scaled when its turn comes: a large set of
     # pixels is never there as floats.
     scale = data.Standardiser.fit(train.x)
@@ -72,18 +77,8 @@ def train_and_show(options: argparse.Namespace) -> None:
         say(train.source)
     say(f"{train.name}: {len(train)} rows to train on, {len(test)} to test, {len(classes)} classes")
     say(f"model {'-'.join(map(str, sizes))}, {sum(p.size for p in model.parameters())} parameters")
-    history = fit(
-        model,
-        train,
-        test=test,
-        scale=scale,
-        **training,
-        progress=not options.quiet,
-        on_epoch=lambda row: _watch_epoch(row, len(classes), say, movie if options.movie else None),
-    )
+    history = _trained(model, train, test, scale, options, out, movie, say)
     model.eval()  # what is drawn and explained is the model in use
-    if history.stopped.startswith("stopped"):  # an interruption was told already
-        say(history.stopped)
     report = evaluate(model, test, scale=scale)
     _say_result(report, say)
     example = hardest_example(model, scaled, options.seed)
@@ -94,8 +89,46 @@ def train_and_show(options: argparse.Namespace) -> None:
     save(model, out / "model.safetensors", metadata=_about(options, train, test, scale))
     made = how_made(options, model, train, test, history)
     run = Run(model, history, report, example, movie, test, scale, made)
-    written = ["model.safetensors", *write_folder(out, run, say)]
+    written = [*KEPT, *write_folder(out, run, say)]
     say("\nwritten to", f"{out}: {', '.join(written)}") if not options.quiet else print(out)
+    told_how_to_go_on(out, history)
+
+
+def _trained(
+    model: nn.Module,
+    train: data.Dataset,
+    test: data.Dataset,
+    scale: data.Standardiser,
+    options: argparse.Namespace,
+    out: Path,
+    movie: Movie,
+    say: Any,
+) -> History:
+    """The history of the run, from its beginning or from where it was left."""
+    told: list[int] = []
+    try:
+        history = fit(
+            model,
+            train,
+            test=test,
+            scale=scale,
+            **fit_options(options),
+            compile=compiled(options, len(train)),
+            checkpoint=out / CHECKPOINT,
+            checkpoint_every=options.checkpoint_every,
+            resume=options.resume is not None,
+            progress=not options.quiet,
+            callbacks=[movie] if options.movie else [],
+            on_epoch=lambda row: _watch_epoch(row, len(train.classes), say, told),
+        )
+    except KeyboardInterrupt:
+        told_how_to_go_on(out, None)
+        raise
+    if not told:
+        say(f"nothing is left to train: {history.stopped}; --epochs N goes on")
+    elif history.stopped.startswith("stopped"):  # an interruption was told already
+        say(history.stopped)
+    return history
 
 
 def _about(
@@ -121,14 +154,16 @@ def _about(
     }
 
 
-def _watch_epoch(row: Epoch, classes: int, say: Any, movie: Movie | None) -> None:
-    if movie is not None:
-        movie.take(row)
+def _watch_epoch(row: Epoch, classes: int, say: Any, told: list[int]) -> None:
+    """Say what the first loss tells; where a run goes on, say where."""
     if row.epoch == 0:
         uniform = math.log(classes)
         say(
             f"step 0: loss {row.train_loss:.2f}, a uniform guess costs ln {classes} = {uniform:.3f}"
         )
+    elif not told:
+        say(f"resumed in epoch {row.epoch}")
+    told.append(row.epoch)
 
 
 def _say_result(result: Evaluation, say: Any) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import Any
 
 from ..optim import schedules
 from ..training import LEARNING_RATES, OPTIMIZERS
 from .arguments import at_least_one, positive, share, steps, zero_or_more
+
+WORTH_COMPILING = 3000  # steps
 
 
 def add_training_options(command: argparse.ArgumentParser) -> None:
@@ -27,6 +30,13 @@ def add_training_options(command: argparse.ArgumentParser) -> None:
         type=at_least_one,
         metavar="N",
         help="stop once the validation loss has not fallen for N epochs, and keep the best weights",
+    )
+    option(
+        "--compile",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="run each step as one program (tx.compile), which gives the same bits; auto, the "
+        "default: where there are enough steps to make up for the time that writing it takes",
     )
 
 
@@ -83,6 +93,17 @@ def _what_is_held_back(option: Callable[..., Any]) -> None:
     )
 
 
+def compiled(options: argparse.Namespace, rows: int) -> bool:
+    """Whether to write a program of the training step: not if that would take longer than it saves.
+
+    Writing it takes as long as some 2,000 steps of a small model save. Dropout cannot be compiled.
+    """
+    if options.compile != "auto":
+        return bool(options.compile == "yes")
+    steps = options.epochs * math.ceil(rows / options.batch_size)
+    return steps >= WORTH_COMPILING and not options.dropout
+
+
 def fit_options(options: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `fit`.
 
@@ -93,6 +114,8 @@ def fit_options(options: argparse.Namespace) -> dict[str, Any]:
     """
     if options.patience is not None and not options.validation:
         raise ValueError("--patience needs --validation, such as --validation 0.2")
+    if options.compile == "yes" and options.dropout:
+        raise ValueError("--compile yes and --dropout: a program cannot draw random numbers")
     schedule = options.schedule
     if options.warm_up is not None:
         schedule = schedules.warm_up(options.warm_up, then=schedule)

@@ -21,6 +21,7 @@ from .trace import TraceError
 from .tracing import Record
 from .verify import verify
 
+_writing = threading.RLock()  # Python's own `ast` raises SystemError in two threads at once
 MANY = 32  # programs of one function: more are a setting that changes in every call
 
 
@@ -52,6 +53,10 @@ class Compiled:
         with self._lock:
             result = self._latest(args, kwargs)
             return result if result is not MISSED else self._otherwise(args, kwargs)
+
+    def __reduce__(self) -> Any:
+        """A copy writes its own programs, when it is called."""
+        return type(self), (self.function,)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         """The method of an object, where a method is decorated."""
@@ -88,12 +93,13 @@ class Compiled:
         """
         if len(self.programs) >= MANY:
             self._refuse()
-        first = _record(self.function, args, kwargs)
-        second = self._second(first, args, kwargs)
-        verify(self.function, args, kwargs, second)
-        program = Program(second)
-        self._put_last(program, Binder(program).made())
-        second.forget()
+        with _writing:
+            first = _record(self.function, args, kwargs)
+            second = self._second(first, args, kwargs)
+            verify(self.function, args, kwargs, second)
+            program = Program(second)
+            self._put_last(program, Binder(program).made())
+            second.forget()
         self._arguments = args, kwargs
 
     def _second(self, first: Record, args: Any, kwargs: Any) -> Record:
@@ -201,7 +207,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     What the function reaches through its arguments, closure and globals is read anew in each call:
     arrays, the model's parameters, an optimizer's state, and numbers, such as a learning rate. A
     change of shape, dtype or structure is traced anew, once for each. Programs use their memory
-    again in each call; calls from several threads take turns.
+    again in each call; calls from several threads take turns. While a program is written, stand-ins
+    take the place of what the function reaches: no other thread may use that.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..display import printable
 from .literals import BINARY, UNARY, bare, dtype_text, literal, pattern
 from .names import identifier
 from .nodes import Node
@@ -53,7 +54,8 @@ class Expressions:
 
     def line(self, text: str, comment: str) -> None:
         """Write one down."""
-        self.lines.append(f"{text:{WIDTH}}  # {comment}" if comment else text)
+        # A formula is the user's text: a line end in it would begin a line of code.
+        self.lines.append(f"{text:{WIDTH}}  # {printable(comment)}" if comment else text)
 
     def ref(self, x: Any, beside: Any = None) -> str:
         """An argument: a name, or what is short enough to stand in the line."""

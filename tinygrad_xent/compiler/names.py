@@ -17,9 +17,15 @@ FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 
 
 def identifier(text: str) -> str:
-    """The text as a name in Python."""
+    """The text as a name in Python, in the letters as which Python reads it: ``𝐱`` is ``x``."""
+    if not text.isascii():
+        from unicodedata import normalize
+
+        text = "".join(c if f"_{c}".isidentifier() else "_" for c in normalize("NFKC", text))
     name = re.sub(r"\W", "_", text).strip("_")
-    return f"_{name}" if not name or name[0].isdigit() or keyword.iskeyword(name) else name
+    if not name:
+        return "x"  # `_` is what nobody reads
+    return f"_{name}" if name[0].isdigit() or keyword.iskeyword(name) else name
 
 
 def parameter_names(surroundings: Surroundings) -> dict[int, str]:

@@ -1,17 +1,21 @@
 """Which op ran inside which Module, read from the notes that ``Module.__call__`` leaves.
 
 A note on a result says at which number the call began; what has a number between that and the
-result's own was made inside the call. Calls therefore nest as their intervals do.
+result's own was made inside the call. Calls therefore nest as their intervals do; but where they
+ran in several threads, whose numbers mix, what a result came of says what its call made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..backprop import order
 from ..nn.module import Module
 from ..value import Value
+
+Note = tuple[int, int, Module]  # when a call began, its result's number, what was called
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,12 @@ class Calls:
     """
 
     def __init__(self, values: list[Value], given: Mapping[str, Any]) -> None:
-        self.calls = _nested(_noted(values))
-        self.chains = _chains(values, self.calls)
+        noted, threads = _noted(values)
+        if threads > 1:
+            self.calls, self.chains = _by_descent(values, noted)
+        else:
+            self.calls = _nested(noted)
+            self.chains = _chains(values, self.calls)
         self.tensor_paths: dict[int, str] = {}
         self._paths: dict[int, str] = {}
         self._add_paths(self._roots(values, given))
@@ -95,21 +103,24 @@ class Calls:
                 self.tensor_paths.setdefault(tensor.number, ".".join(filter(None, (prefix, path))))
 
 
-def _noted(values: list[Value]) -> Iterator[tuple[int, int, Module]]:
-    """The notes on all values, as (began, ended, module)."""
+def _noted(values: list[Value]) -> tuple[list[Note], int]:
+    """The notes on all values, as the calls began, and how many threads they were made in."""
+    found, threads = [], set()
     for value in values:
-        note = getattr(value, "_call", None)
+        note = value._call
         while note is not None:
-            began, module, note = note
+            began, module, note, thread = note
             if module() is not None:
-                yield began, value.number, module()
+                found.append((began, value.number, module()))
+                threads.add(thread)
+    return sorted(found, key=lambda one: one[0]), len(threads)
 
 
-def _nested(noted: Iterable[tuple[int, int, Module]]) -> list[Call]:
-    """The calls in the order in which they began, each with the chain of those around it."""
+def _nested(noted: list[Note]) -> list[Call]:
+    """The calls, given as they began, each with the chain of those around it."""
     calls: list[Call] = []
     around: tuple[int, ...] = ()
-    for began, ended, module in sorted(noted, key=lambda note: note[0]):
+    for began, ended, module in noted:
         while around and calls[around[-1]].ended < began:
             around = around[:-1]
         around = (*around, len(calls))
@@ -130,6 +141,22 @@ def _chains(values: list[Value], calls: list[Call]) -> dict[int, tuple[int, ...]
             around = around[:-1]
         chains[value.number] = around
     return chains
+
+
+def _by_descent(
+    values: list[Value], noted: list[Note]
+) -> tuple[list[Call], dict[int, tuple[int, ...]]]:
+    """The calls and the chains of all values, from what each call's result came of."""
+    named = {value.number: value for value in values}
+    chains: dict[int, tuple[int, ...]] = dict.fromkeys(named, ())
+    calls: list[Call] = []
+    for began, ended, module in noted:  # outer ones first: what is inside both is the later one's
+        call = Call(began, ended, module, (*chains[ended], len(calls)))
+        calls.append(call)
+        for value in order(named[ended]):
+            if value.number > began:
+                chains[value.number] = call.chain
+    return calls, chains
 
 
 def _common(chains: list[tuple[int, ...]]) -> tuple[int, ...]:

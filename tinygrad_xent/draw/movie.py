@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import operator
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import ops
+from ..nn.modes import in_mode
 from ..tensor import Tensor
 from ..training import Epoch
 from ..value import Array, no_grad
@@ -48,6 +51,9 @@ class Movie:
     every
         Take a frame every so many epochs; all others pass.
 
+    A run that goes on from a checkpoint has its earlier frames too, if the Movie, or its method, is
+    one of the callbacks of `fit`.
+
     Examples
     --------
     >>> import tinygrad_xent as tx
@@ -71,6 +77,7 @@ class Movie:
         self.frames: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.names: tuple[str, ...] = ()  # of the tensors, in order
+        self._first: dict[str, Array] | None = None  # the weights of the first frame
         self._story: Story | None = None  # of the first frame, which is what is drawn
         self._map = None if data is None else _Map(data)
 
@@ -81,19 +88,11 @@ class Movie:
         """Take a frame: what `fit` calls as ``on_epoch``."""
         if epoch.epoch % self.every:
             return
-        x = Tensor(self.x, name="x")
-        logits = self.model(x)
-        logits.name = "z"
-        if not 0 <= self.label < logits.shape[-1]:
-            raise ValueError(
-                f"Movie: label={self.label}; the model has classes 0 to {logits.shape[-1] - 1}"
-            )
-        loss = ops.cross_entropy(logits, Tensor(np.array([self.label]), name="y"))
-        story = story_of(loss, dict(self.model.named_parameters()), check=False)
         if self._story is None:
-            self._story = story
-            self.keys = _keys(story.graph)
-            self.names = tuple(node.name for node in story.graph.tensors)
+            self._first = self.model.state_dict()
+        logits, loss, story = self._look()
+        if self._story is None:
+            self._begin(story)
         correct = int(logits.argmax(axis=1)[0]) == self.label
         losses = [epoch.train_loss] + [epoch.test_loss] * (not math.isnan(epoch.test_loss))
         self.frames.append(
@@ -105,6 +104,50 @@ class Movie:
                 "region": self._map.region(self.model) if self._map else "",
             }
         )
+
+    on_epoch = take
+
+    def _look(self) -> tuple[Any, Any, Story]:
+        """The example as the model sees it now: its logits, its loss and their graph."""
+        x = Tensor(self.x, name="x")
+        logits = self.model(x)
+        logits.name = "z"
+        if not 0 <= self.label < logits.shape[-1]:
+            raise ValueError(
+                f"Movie: label={self.label}; the model has classes 0 to {logits.shape[-1] - 1}"
+            )
+        loss = ops.cross_entropy(logits, Tensor(np.array([self.label]), name="y"))
+        return logits, loss, story_of(loss, dict(self.model.named_parameters()), check=False)
+
+    def _begin(self, story: Story) -> None:
+        self._story = story
+        self.keys = _keys(story.graph)
+        self.names = tuple(node.name for node in story.graph.tensors)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The frames, as JSON in an array of bytes, and the weights that are drawn."""
+        frames = json.dumps(self.frames).encode()
+        return {"frames": np.frombuffer(frames, np.uint8), "weights": self._first}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Have the frames that another Movie of the same model and example took.
+
+        Raises
+        ------
+        ValueError
+            If it was another model.
+        """
+        frames = json.loads(state["frames"].tobytes())
+        self.frames = [one for one in frames if int(one["label"].split()[1]) % self.every == 0]
+        self._story, self._first = None, state["weights"]
+        if self._first is not None:
+            now = self.model.state_dict()
+            self.model.load_state_dict(self._first)
+            try:
+                with in_mode(self.model, False):
+                    self._begin(self._look()[2])
+            finally:
+                self.model.load_state_dict(now)
 
     def save(self, path: str | os.PathLike[str] = "movie.html", title: str = "Training") -> str:
         """Write the page, which needs no other file and no network; the path is returned.

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from .boxes import decimal
 from .snapshot import Graph, TensorNode
 from .stages import stages
 from .story import Story, edge_id, kept_text
-from .style import html, size
+from .style import size, visible
 from .summary import Summary
 from .words import literal, readable
 
@@ -76,7 +77,7 @@ def filled(
     code = "".join(map(_asset, scripts))
     digest = base64.b64encode(hashlib.sha256(f"\n{code}".encode()).digest()).decode()
     parts |= {
-        "title": html(title),
+        "title": _text(title),
         "hash": f"sha256-{digest}",
         "css": "".join(map(_asset, ("player.css", *styles, "print.css"))),
         "data": as_json(data),
@@ -92,8 +93,8 @@ def _panes(number: int, scene: Scene) -> str:
     several = len(scene.shown) > 1
     figures = "".join(
         f'<figure class="pane" id="s{number}p{k}">'
-        + (f"<figcaption>{html(shown.caption)}</figcaption>" if several else "")
-        + f'<div class="view" tabindex="0" role="group" aria-label="{html(shown.caption)}">'
+        + (f"<figcaption>{_text(shown.caption)}</figcaption>" if several else "")
+        + f'<div class="view" tabindex="0" role="group" aria-label="{_text(shown.caption)}">'
         + f"{slim(shown.svg, f's{number}p{k}-')}</div></figure>\n"
         for k, shown in enumerate(scene.shown)
     )
@@ -105,6 +106,11 @@ def _scene(scene: Scene) -> dict[str, Any]:
     steps = scene.steps or tuple((k,) for k in range(len(scene.shown[0].story.moments)))
     panes = [_pane(shown.caption, shown.story) for shown in scene.shown]
     return {"name": scene.name, "panes": panes, "steps": steps, "more": scene.more}
+
+
+def _text(anything: str) -> str:
+    """Any text, safe in HTML and in its attributes."""
+    return escape(visible(anything))
 
 
 @cache

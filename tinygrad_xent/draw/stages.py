@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..backprop import last_root, order
+from ..display import printable
 from ..value import Value
 from .local import Local
 from .snapshot import Edge, Graph, TensorNode
@@ -151,7 +152,8 @@ def explanation(
     if not value._needs_grad:
         raise ValueError("explain: the Tensor needs no gradient: it has requires_grad=False")
     story = story_of(root, names)
-    return "\n".join(lines_about(story, f"t{numbers.index(value.number)}"))
+    lines = lines_about(story, f"t{numbers.index(value.number)}")
+    return "\n".join(map(printable, lines))
 
 
 def lines_about(story: Story, id: str) -> list[str]:

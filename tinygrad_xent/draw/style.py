@@ -56,8 +56,11 @@ class Options:
                 raise ValueError(f"make_dot: {option}={given!r}; wanted at least {least}")
 
 
-# What XML does not allow even as an entity: controls, lone halves of a pair, two code points.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML does not allow even as an entity: controls, lone halves of a pair, two code points. And
+# what acts on the text around it: more controls, line ends, and letters turned around.
+_NOT_SHOWN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 # Graphviz reads \\N and its kin in every text, as an entity too, unless the backslash is doubled.
 _ENTITIES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": r"\\", "\n": " ", "\r": " "}
@@ -66,7 +69,7 @@ _ENTITIES = str.maketrans(
 
 def visible(text: str) -> str:
     """The text with a mark for each character that no picture can hold."""
-    return _NOT_XML.sub("�", text)
+    return _NOT_SHOWN.sub("�", text)
 
 
 def html(text: str) -> str:

@@ -6,6 +6,15 @@ architecture, so that `load_model` can rebuild a model from the file alone.
 
 from .models import load, load_model, read_metadata, save
 from .reading import ModelError
-from .writing import PathLike, replacing
+from .writing import PathLike, replacing, tidy
 
-__all__ = ["ModelError", "PathLike", "load", "load_model", "read_metadata", "replacing", "save"]
+__all__ = [
+    "ModelError",
+    "PathLike",
+    "load",
+    "load_model",
+    "read_metadata",
+    "replacing",
+    "save",
+    "tidy",
+]

@@ -13,8 +13,9 @@ from .. import __version__
 from ..nn import Module
 from ..value import Array
 from . import building
-from .reading import LARGEST, ModelError, read, read_about, safetensors, short
-from .writing import PathLike, replacing
+from .arrays import write_arrays
+from .reading import ModelError, read, read_about, short
+from .writing import PathLike
 
 VERSION = "tinygrad_xent_version"
 # What building from a forged description may end in; anything else is a mistake of this package.
@@ -61,26 +62,7 @@ def save(model: Module, path: PathLike, *, metadata: Mapping[str, Any] | None = 
     described = building.architecture(model)
     if described is not None and building.rebuilds(described, model, arrays):
         about["architecture"] = json.dumps(described)
-    # Not ascontiguousarray, which gives 0-d arrays an axis.
-    arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
-    content = _with_sorted_header(safetensors().numpy.save(arrays, about))
-    if int.from_bytes(content[:8], "little") > LARGEST:
-        raise ValueError(f"save: the metadata take more than the {LARGEST:,} bytes that are read")
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def _with_sorted_header(content: bytes) -> bytes:
-    """The same file with its header in order: safetensors writes metadata in a random one.
-
-    A file is the length of its header (8 bytes), the header (JSON, padded with blanks to a multiple
-    of 8) and the arrays. Sorted, the same model gives the same bytes.
-    """
-    length = int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
-    text = header.encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[8 + length :]
+    write_arrays(path, arrays, about)
 
 
 def load(model: Module, path: PathLike, *, allow_nonfinite: bool = False) -> None:

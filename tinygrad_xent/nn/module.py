@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
@@ -14,8 +15,6 @@ from ..value import Array, Value, _numbers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-_newest = [-1]  # the largest number of a Value on which a call is noted
 
 
 class Module:
@@ -56,12 +55,7 @@ class Module:
         result = self.forward(*inputs, **options)
         # What was made before the call, such as the input handed on, did not come of it.
         if isinstance(result, Value) and result.number > began:
-            before = None
-            if result.number > _newest[0]:  # surely the first note: reading an unset slot is slow
-                _newest[0] = result.number
-            else:
-                before = getattr(result, "_call", None)
-            result._call = (began, ref(self), before)
+            result._call = (began, ref(self), result._call, get_ident())
         return result
 
     def config(self) -> dict[str, Any]:

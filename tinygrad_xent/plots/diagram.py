@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .figure import BLUE, GREY, ORANGE, new_figure
+from ..display import printable
+from .figure import BLUE, GREY, ORANGE, named_legend, new_figure
 
 
 def reliability(seen: Any) -> Any:
@@ -67,9 +68,9 @@ def draw_reliability(axes: Any, seen: Any) -> None:
     diagrams = seen if isinstance(seen, Mapping) else {"": seen}
     if not diagrams:
         raise ValueError("reliability: there is nothing to draw; wanted at least one diagram")
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="says what happens")
+    shown = axes.plot([0, 1], [0, 1], color=GREY, linestyle=":")
     looks = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREY, "^", "-."))
-    for index, (name, one) in enumerate(diagrams.items()):
+    for index, one in enumerate(diagrams.values()):
         color, marker, dash = looks[index % len(looks)]
         sure, right, count = (np.asarray(column) for column in one)
         some = count > 0
@@ -78,12 +79,11 @@ def draw_reliability(axes: Any, seen: Any) -> None:
         axes.vlines(sure, low, high, color=color, linewidth=0.8)
         axes.plot(sure, right, color=color, linestyle=dash, linewidth=1)
         sizes = 12 + 120 * np.sqrt(count / count.sum())
-        axes.scatter(
-            sure, right, sizes, color=color, marker=marker, zorder=3, label=name or "the model"
-        )
+        shown.append(axes.scatter(sure, right, sizes, color=color, marker=marker, zorder=3))
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.03), ylim=(0, 1.03))
     axes.set_aspect("equal")
-    legend = axes.legend(frameon=False, loc="best")
+    names = [printable(str(name)) or "the model" for name in diagrams]
+    legend = named_legend(axes, shown, ["says what happens", *names], loc="best")
     for handle in legend.legend_handles[1:]:
         handle.set_sizes([36])  # not as large as the first bin happens to be
 

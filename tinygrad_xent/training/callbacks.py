@@ -36,12 +36,16 @@ class Batch(NamedTuple):
     learning_rate: float
 
 
+KEPT = ("state_dict", "load_state_dict")
+
+
 class Callbacks:
     """Those who are told of every epoch, and those who are told of every batch."""
 
     def __init__(self, callbacks: Iterable[Any]) -> None:
         self.on_epoch: list[Callable[[Epoch], object]] = []
         self.on_batch: list[Callable[[Batch], object]] = []
+        self.kept: list[Any] = []  #: those whose state goes into checkpoints
         for one in callbacks:
             methods = [getattr(one, name, None) for name in ("on_epoch", "on_batch")]
             if isinstance(one, type) or not (callable(one) or any(map(callable, methods))):
@@ -49,6 +53,10 @@ class Callbacks:
                     f"fit: got callback {one!r}; wanted a function of an Epoch, or an object with "
                     "a method on_epoch or on_batch"
                 )
+            owner = getattr(one, "__self__", one)  # of a method, the object that it changes
+            known = any(owner is other for other in self.kept)
+            if not known and all(callable(getattr(owner, name, None)) for name in KEPT):
+                self.kept.append(owner)
             if any(map(callable, methods)):
                 self.on_epoch += [methods[0]] if callable(methods[0]) else []
                 self.on_batch += [methods[1]] if callable(methods[1]) else []

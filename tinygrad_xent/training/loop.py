@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..data.checks import generator
+from ..files import PathLike
 from ..nn import Module
 from ..nn.modes import in_mode
 from ..optim import Optimizer
@@ -17,6 +18,7 @@ from .callbacks import Batch, Callbacks
 from .evaluation import evaluated
 from .history import Epoch, History
 from .interruption import Interruption
+from .keeper import NO_KEEPER, Keeper, keeper_of
 from .plan import Plan, optimizer_of, plan_of
 from .progress import Progress, progress_bar
 from .run import Run
@@ -41,6 +43,9 @@ def fit(
     patience: int | None = None,
     seed: int | np.random.Generator = 0,
     compile: bool = False,
+    checkpoint: PathLike | None = None,
+    checkpoint_every: int = 1,
+    resume: bool | PathLike = False,
     progress: bool = False,
     callbacks: Iterable[Any] = (),
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -86,12 +91,24 @@ def fit(
     compile
         Run the training step as a program that `tx.compile` writes of it: faster, equal to the last
         bit. The model must be one that can be compiled: without `nn.Dropout`.
+    checkpoint
+        A file, ``"checkpoint.safetensors"``, that holds all that is needed to go on after a crash:
+        weights, best weights, optimizer, generators, history and position. It is replaced after
+        each epoch, and on Ctrl-C or `StopTraining` after the batch.
+    checkpoint_every
+        Do so after every so many epochs only; and at the end.
+    resume
+        True: go on from `checkpoint`, or begin if there is no such file yet. A path: go on from
+        that file. All other arguments are those of the run that was interrupted; `epochs` and
+        `patience` may be others. The result is that of a run that was not interrupted, to the
+        last bit; one that has ended is returned as it is, or goes on if `epochs` is larger now.
     progress
         Show a progress bar with epoch, loss, accuracy and the time that is left.
     callbacks
         Functions that are called with every `Epoch`, or objects with methods ``on_epoch(epoch)``
         and ``on_batch(batch)``. They see the model in ``eval()`` after epochs, in ``train()`` after
-        batches, and may raise `training.StopTraining`.
+        batches, and may raise `training.StopTraining`. The state of those with ``state_dict()``
+        and ``load_state_dict(state)`` is part of the checkpoint.
     on_epoch
         One more such function. Epoch 0 is before training.
     scale
@@ -108,6 +125,11 @@ def fit(
     ------
     TypeError, ValueError
         If an argument or the data are wrong (a NaN is named by its row and column).
+    ModelError
+        If the file to go on from is damaged or newer. That it belongs to another run is a
+        ValueError that names each difference.
+    FileNotFoundError
+        If the file to go on from, or the folder of `checkpoint`, is not there.
     IndexError
         If a label is not a class of the model.
     FloatingPointError
@@ -150,18 +172,27 @@ def fit(
         scale=scale,
     )
     told = Callbacks([*callbacks, *([] if on_epoch is None else [on_epoch])])
-    return go_on(Run(model, moved_by, rng), plan, told, progress)
+    run = Run(model, moved_by, rng)
+    given = {"seed": seed, "schedule": schedule, "clip_norm": clip_norm}
+    keeper = keeper_of(checkpoint, checkpoint_every, resume, run, plan, told, given)
+    return go_on(run, plan, told, progress, keeper)
 
 
-def go_on(run: Run, plan: Plan, callbacks: Callbacks, progress: bool = False) -> History:
+def go_on(
+    run: Run,
+    plan: Plan,
+    callbacks: Callbacks,
+    progress: bool = False,
+    keeper: Keeper = NO_KEEPER,
+) -> History:
     """Train from where the run is to the end of the plan, or as far as it comes."""
     try:
         with (
             in_mode(run.model, False),
-            progress_bar(plan.epochs, progress) as bar,
+            progress_bar(plan.epochs, progress, max(run.epoch, 0)) as bar,
             Interruption(say=progress) as interruption,
         ):
-            why = _epochs(run, plan, callbacks, bar, interruption)
+            why = _epochs(run, plan, callbacks, bar, interruption, keeper)
     finally:
         if plan.schedule is not None:
             run.optimizer.lr = run.lr
@@ -173,11 +204,16 @@ def go_on(run: Run, plan: Plan, callbacks: Callbacks, progress: bool = False) ->
 
 
 def _epochs(
-    run: Run, plan: Plan, callbacks: Callbacks, bar: Progress, interruption: Interruption
+    run: Run,
+    plan: Plan,
+    callbacks: Callbacks,
+    bar: Progress,
+    interruption: Interruption,
+    keeper: Keeper,
 ) -> str:
     """One epoch after the other; why there are no more."""
     starts: list[dict[str, Any]] = []  # of this epoch and the one before
-    while run.epoch < plan.epochs:
+    while not (over := _over(run, plan)):
         why = None
         # What overflows here is reported once, by ran_away; callbacks are told as they were before.
         with np.errstate(all="ignore"):
@@ -186,6 +222,8 @@ def _epochs(
             else:
                 starts = [*starts, *_start(run)][-2:]
                 row, why = _train_one_epoch(run, plan, starts, callbacks, bar, interruption)
+            if why is not None:
+                keeper.keep(run)  # before the row, so that the epoch goes on from its middle
             if plan.validation is not None:
                 result = evaluated(run.model, plan.validation)
                 row = row._replace(validation_loss=result.loss, validation_accuracy=result.accuracy)
@@ -197,14 +235,26 @@ def _epochs(
         stop = callbacks.epoch(row)
         if why is not None:
             return why
-        if interruption.wanted:
-            return f"interrupted after epoch {row.epoch}"
         if stop is not None:
-            return f"stopped after epoch {row.epoch}: {stop}"
-        if plan.patience is not None and run.since_best >= plan.patience:
-            long = "1 epoch" if plan.patience == 1 else f"{plan.patience} epochs"
-            return f"stopped after epoch {row.epoch}: no lower validation loss for {long}"
-    return f"all {plan.epochs} epochs are done"
+            run.ended = f"stopped after epoch {row.epoch}: {stop}"
+        interrupted = interruption.wanted  # asked once: it may come at any time
+        if keeper.due(row.epoch) or interrupted or _over(run, plan):
+            keeper.keep(run)
+        if interrupted:
+            return f"interrupted after epoch {row.epoch}"
+    return over
+
+
+def _over(run: Run, plan: Plan) -> str:
+    """Why there is no other epoch; empty if there is one, or one has begun."""
+    if run.part is not None:
+        return ""
+    if run.ended:
+        return run.ended
+    if plan.patience is not None and run.since_best >= plan.patience:
+        long = "1 epoch" if plan.patience == 1 else f"{plan.patience} epochs"
+        return f"stopped after epoch {run.epoch}: no lower validation loss for {long}"
+    return f"all {plan.epochs} epochs are done" if run.epoch >= plan.epochs else ""
 
 
 def _before_training(run: Run, plan: Plan) -> Epoch:
@@ -229,16 +279,16 @@ def _train_one_epoch(
     interruption: Interruption,
 ) -> tuple[Epoch, str | None]:
     """One pass over the rows, each batch as it was met; and why the run is to end within it."""
-    epoch, why = run.epoch + 1, None
-    total, mass, right, seen = 0.0, 0.0, 0, 0
+    epoch, why = run.epoch + 1, run.ended or None
+    batches = run.batches_left(plan.rows, plan.batch_size)
+    part = run.part
+    assert part is not None
     with in_mode(run.model, True):
-        for k, (rows, labels) in enumerate(plan.rows.shuffled(plan.batch_size, run.rng)):
+        for k, rows, labels in batches if why is None else ():
             loss, hits = plan.take_step(run, rows, labels, plan.step)
             if not math.isfinite(loss):
                 raise ran_away(run, plan, starts, Wrong("the loss", loss, epoch, k, run.steps - 1))
-            weight = plan.objective.mass(labels)
-            total, mass = total + loss * weight, mass + weight
-            right, seen = right + hits, seen + len(labels)
+            part.add(loss, plan.objective.mass(labels), hits, len(labels))
             bar.batch(epoch, (k + 1) / plan.batches)
             if callbacks.on_batch:
                 rate, accuracy = run.optimizer.lr, hits / len(labels)
@@ -246,12 +296,14 @@ def _train_one_epoch(
                 why = callbacks.batch(news)
             if why is not None or interruption.wanted:
                 reason = "interrupted" if why is None else f"stopped: {why},"
-                why = f"{reason} in epoch {epoch}, after {k + 1} of {plan.batches} batches"
+                where = f"{reason} in epoch {epoch}, after {k + 1} of {plan.batches} batches"
+                run.ended, why = "" if why is None else where, where
                 break
-    wrong = wrong_in(run, loss, k)  # no loss comes after the last step
+    wrong = wrong_in(run, 0.0, part.batches - 1)  # no loss comes after the last step
     if wrong is not None:
         raise ran_away(run, plan, starts, wrong)
-    return Epoch(epoch, total / mass, right / seen, learning_rate=run.optimizer.lr), why
+    row = Epoch(epoch, *part.means(), learning_rate=run.optimizer.lr)
+    return row, why
 
 
 def _start(run: Run) -> list[dict[str, Any]]:

@@ -24,8 +24,9 @@ class Progress:
 
 
 class _Bar(Progress):
-    def __init__(self, bar: Any, epochs: int) -> None:
-        self.bar, self.task = bar, bar.add_task("", total=epochs, epoch=0)
+    def __init__(self, bar: Any, epochs: int, done: int) -> None:
+        task = bar.add_task("", total=epochs, completed=done, epoch=done)
+        self.bar, self.task = bar, task
         self.next = 0.0
 
     def epoch(self, row: Epoch) -> None:
@@ -43,8 +44,8 @@ class _Bar(Progress):
 
 
 @contextmanager
-def progress_bar(epochs: int, wanted: bool) -> Iterator[Progress]:
-    """What to tell of every epoch and batch; it moves a bar if one is wanted."""
+def progress_bar(epochs: int, wanted: bool, done: int = 0) -> Iterator[Progress]:
+    """What to tell of every epoch and batch; it moves a bar, `done` epochs on, if one is wanted."""
     if not wanted:
         yield Progress()
         return
@@ -55,4 +56,4 @@ def progress_bar(epochs: int, wanted: bool) -> Iterator[Progress]:
         raise ImportError("a progress bar needs rich: pip install rich") from error
     text = "epoch {task.fields[epoch]}/{task.total}  {task.description}"
     with Bar(TextColumn(text), BarColumn(), TimeRemainingColumn()) as bar:
-        yield _Bar(bar, epochs)
+        yield _Bar(bar, epochs, done)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,32 @@ from ..nn import Module
 from ..optim import Optimizer
 from ..value import Array
 from .history import Epoch, History
+from .rows import Rows
+
+
+@dataclass
+class Part:
+    """An epoch that has begun: where its order came from, how many batches are behind, their sums.
+
+    `order` is the state that the generator of the order had before the order was drawn.
+    """
+
+    order: dict[str, Any]
+    batches: int = 0
+    loss: float = 0.0  #: the sum over the batches, each times its mass
+    mass: float = 0.0
+    right: int = 0
+    seen: int = 0
+
+    def add(self, loss: float, mass: float, right: int, seen: int) -> None:
+        """One batch more: its loss, what it counts for, and how many of its rows were right."""
+        self.batches += 1
+        self.loss, self.mass = self.loss + loss * mass, self.mass + mass
+        self.right, self.seen = self.right + right, self.seen + seen
+
+    def means(self) -> tuple[float, float]:
+        """Loss and accuracy of the batches so far."""
+        return self.loss / self.mass, self.right / self.seen
 
 
 class Run:
@@ -31,6 +59,10 @@ class Run:
         The weights of the epoch with the least validation loss.
     since_best : int
         How many epochs ago that was.
+    part : Part or None
+        The epoch in progress; None between epochs.
+    ended : str
+        Why a callback ended the run; empty if none did.
     """
 
     def __init__(self, model: Module, optimizer: Optimizer, rng: np.random.Generator) -> None:
@@ -40,14 +72,34 @@ class Run:
         self.steps = 0
         self.best: dict[str, Array] | None = None
         self.since_best = 0
+        self.part: Part | None = None
+        self.ended = ""
 
     @property
     def epoch(self) -> int:
         """The last epoch in the history; -1 if there is none yet."""
         return self.history[-1].epoch if self.history else -1
 
+    def batches_left(self, rows: Rows, size: int) -> Iterator[tuple[int, Array, Array]]:
+        """The batches of this epoch with their numbers; where it has begun, those still to come."""
+        now = self._order()
+        if self.part is None:
+            self.part = Part(now)
+            drawn = rows.shuffled(size, self.rng)
+        else:
+            self.rng.bit_generator.state = self.part.order
+            drawn = rows.shuffled(size, self.rng)
+            self.rng.bit_generator.state = now
+        numbered = ((k, x, y) for k, (x, y) in enumerate(drawn))
+        return islice(numbered, self.part.batches, None)
+
+    def _order(self) -> dict[str, Any]:
+        state: dict[str, Any] = copy.deepcopy(dict(self.rng.bit_generator.state))
+        return state
+
     def add(self, row: Epoch, validated: bool) -> None:
         """Add an epoch to the history; if it is the best so far, keep its weights."""
+        self.part = None
         before = self.history.best
         self.history.append(row)
         if not validated:
@@ -76,6 +128,8 @@ class Run:
             "steps": self.steps,
             "best": None if self.best is None else dict(self.best),
             "since_best": self.since_best,
+            "part": None if self.part is None else copy.deepcopy(asdict(self.part)),
+            "ended": self.ended,
         }
 
     def put_back(self, state: Mapping[str, Any]) -> None:
@@ -98,6 +152,8 @@ class Run:
         self.lr, self.steps = state["lr"], state["steps"]
         self.best = None if state["best"] is None else dict(state["best"])
         self.since_best = state["since_best"]
+        self.part = None if state["part"] is None else Part(**copy.deepcopy(dict(state["part"])))
+        self.ended = state["ended"]
 
     def _generators(self) -> Iterator[tuple[str, np.random.Generator]]:
         """That of the order, and those that modules draw from, each once."""

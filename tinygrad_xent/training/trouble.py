@@ -71,7 +71,7 @@ def _replayed(run: Run, plan: Plan, starts: Sequence[dict[str, Any]]) -> tuple[W
     with in_mode(run.model, True), np.errstate(all="ignore"):
         for start in starts:
             run.put_back(start)
-            for k, (rows, labels) in enumerate(plan.rows.shuffled(plan.batch_size, run.rng)):
+            for k, rows, labels in run.batches_left(plan.rows, plan.batch_size):
                 here = run.take()
                 loss, _ = plan.take_step(run, rows, labels, plan.eager)
                 wrong = wrong_in(run, loss, k)

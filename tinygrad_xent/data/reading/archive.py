@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 
 from .sources import DataError, shown, unpacked_limit
 
-HEADER = 2**14  # bytes of an array's header that are looked at; NumPy's own has at most 10,000
+# Bytes of an array's header. NumPy writes some 100, allows 10,000, and takes seconds for the 10,000
+# brackets that somebody may have put there.
+HEADER = 1024
 WANTED = "wanted X and y, or x_train, y_train, x_test and y_test, as np.savez writes them"
 # What zipfile and NumPy raise for what strangers write.
 DAMAGE = (
@@ -33,6 +36,7 @@ DAMAGE = (
     RecursionError,
     RuntimeError,
     SyntaxError,
+    tokenize.TokenError,
     TypeError,
     UnicodeError,
     ValueError,
@@ -105,7 +109,7 @@ def opened_archive(path: Path) -> Iterator[Archive]:
 
 def _read(stream: IO[bytes], size: int, most: int | None, where: str) -> NDArray[Any]:
     """The array in a stream of `size` bytes; memory is taken once the sizes agree."""
-    start = stream.read(min(size, HEADER))
+    start = stream.read(min(size, 2 * HEADER))
     shape, fortran, dtype, begin = _header(start, where)
     count = math.prod(shape)
     if dtype.itemsize == 0 or not count:
@@ -129,8 +133,6 @@ def _read(stream: IO[bytes], size: int, most: int | None, where: str) -> NDArray
         piece = piece[: len(room) - done]
         room[done : done + len(piece)] = piece
         done, piece = done + len(piece), b""
-    if done == size - begin:
-        stream.read(1)  # at its end the stream compares its checksum
     found = found.reshape(shape, order="F" if fortran else "C")
     return found[:most] if shape else found
 
@@ -141,6 +143,9 @@ def _header(start: bytes, where: str) -> tuple[tuple[int, ...], bool, np.dtype[A
     with warnings.catch_warnings():  # what old or odd headers make NumPy and Python say
         warnings.simplefilter("ignore")
         version = np.lib.format.read_magic(file)
+        length = int.from_bytes(start[8 : 10 if version == (1, 0) else 12], "little")
+        if length > HEADER:
+            raise DataError(f"{where}: a header of {length} bytes; wanted at most {HEADER}")
         if version == (1, 0):
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         elif version == (2, 0):

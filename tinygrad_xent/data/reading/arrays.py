@@ -72,14 +72,19 @@ def labels_of(array: NDArray[Any], rows: int, where: str) -> list[str]:
 
 def texts_of(values: NDArray[Any], where: str) -> list[str]:
     """The elements as text; each of them fit to be shown."""
-    try:
-        if values.dtype.kind == "S":
+    if values.dtype.kind == "U":
+        # Asked of the numbers: of a letter that Unicode has not, Python makes a text that breaks.
+        native = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+        codes = native.reshape(-1).view(np.uint32)
+        if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+            raise DataError(f"{where}: letters in it that Unicode has not")
+        return [str(value) for value in native.tolist()]
+    if values.dtype.kind == "S":
+        try:
             return [value.decode("utf-8") for value in values.tolist()]
-        texts = [str(value) for value in values.tolist()]
-        "".join(texts).encode("utf-8")
-    except (ValueError, OverflowError, SystemError) as error:
-        raise DataError(f"{where}: not text: {error}") from error
-    return texts
+        except UnicodeError as error:
+            raise DataError(f"{where}: not UTF-8 text: {error}") from error
+    return [str(value) for value in values.tolist()]
 
 
 def class_names(array: NDArray[Any], where: str) -> tuple[str, ...]:

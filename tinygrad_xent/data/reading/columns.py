@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import labels as names_of
-from .sources import DataError, one_line, shown
+from .sources import DataError, one_line, shown, some
 from .table import Record, Table, finite, is_missing
 
 CELLS = 2**18  # cells that are turned into numbers at a time
@@ -124,9 +124,10 @@ def _number(table: Table, line: int, column: int, cell: str, features: Sequence[
         if table.decimal == "." and "," in cell and "." not in cell:
             comma = "; decimal=',' (--decimal ,) reads decimal commas"
         text = table.text_columns(features) or [table.names[column]]
-        some = ",".join(text[:10])
+        short = [name[:40] for name in text[:10]]
+        option = one_line(",".join(short))
         raise DataError(
-            f"{where} is not a number{comma}; ignore={text[:10]!r} (--ignore {one_line(some)!r}) "
+            f"{where} is not a number{comma}; ignore={short!r} (--ignore {option!r}) "
             "leaves columns of text out"
         )
     if not finite(number):
@@ -169,9 +170,8 @@ def position(table: Table, column: Column, what: str) -> int:
         if -table.width <= column < table.width:
             return int(column) % table.width
         raise DataError(f"{table.path}: {what} {column}: there are {table.width} columns")
-    names = ", ".join(shown(name) for name in table.names[:20])
-    more = ", …" if table.width > 20 else ""
-    raise DataError(f"{table.path}: {what} {column!r}: no such column; there are {names}{more}")
+    wanted = shown(column) if isinstance(column, str) else repr(column)
+    raise DataError(f"{table.path}: {what} {wanted}: no such column; there are {some(table.names)}")
 
 
 def chosen(

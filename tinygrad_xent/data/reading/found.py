@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import Dataset
-from .sources import DataError, one_line
+from .sources import DataError, one_line, some
 
 Column = str | int
 
@@ -68,18 +68,16 @@ def matched(table: Any, features: tuple[str, ...], label: Column | None) -> list
     if table.has_header and (not unnamed or set(features) <= set(table.names)):
         absent = [name for name in features if name not in table.names]
         if absent:
-            there = ", ".join(map(repr, table.names[:20]))
             raise DataError(
                 f"{table.path}: {len(absent)} of the {len(features)} columns are not there: "
-                f"{', '.join(map(repr, absent[:20]))}; there are {there}"
+                f"{some(absent)}; there are {some(table.names)}"
             )
         return [table.names.index(name) for name in features]
     left_out = None if label is None else position(table, label, "label")
     places = [j for j in range(table.width) if j != left_out]
     if len(places) != len(features):
         raise DataError(
-            f"{table.path}: {len(places)} columns; wanted {len(features)}: "
-            f"{', '.join(features[:20])}{', …' if len(features) > 20 else ''}"
+            f"{table.path}: {len(places)} columns; wanted {len(features)}: {some(features)}"
         )
     return places
 

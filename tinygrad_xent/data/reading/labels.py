@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .sources import DataError, shown
+from .sources import DataError, shown, some
 
 MAX_CLASSES = 10_000
 # Labels are read more strictly than numbers: "none" or "-" may well be the name of a class.
@@ -20,9 +20,10 @@ def value(text: str) -> int | float | None:
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
         return None
     number = float(text)
-    if number in (float("inf"), float("-inf")):
-        return None
-    return int(number) if number.is_integer() else number
+    digits = text.lower().partition("e")[0].strip("+-0.")
+    if number in (float("inf"), float("-inf")) or (number == 0 and digits):
+        return None  # 1e400 and 1e-400 are no numbers that a float knows
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def classes_of(labels: Iterable[str], path: Path) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -52,11 +53,6 @@ def classes_of(labels: Iterable[str], path: Path) -> tuple[tuple[str, ...], dict
     return tuple(names), {text: rank[v] for text, v in values.items() if v is not None}
 
 
-def known_classes(classes: Sequence[str]) -> dict[str, int]:
-    """The class of every spelling of the names that a model knows."""
-    return {name: k for k, name in enumerate(classes)}
-
-
 def found_in(classes: Sequence[str], text: str) -> int | None:
     """The class that a label names among those that are known: as written, or by value."""
     if text in classes:
@@ -76,5 +72,4 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 def unknown_label(text: str, classes: Sequence[str], where: str) -> DataError:
     """The error for a label that is none of the classes."""
-    listed = ", ".join(classes[:20]) + (", …" if len(classes) > 20 else "")
-    return DataError(f"{where}: the label {shown(text)} is none of the classes: {listed}")
+    return DataError(f"{where}: the label {shown(text)} is none of the classes: {some(classes)}")

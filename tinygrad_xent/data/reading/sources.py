@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -120,3 +120,8 @@ def one_line(text: str) -> str:
 def shown(text: str, most: int = 40) -> str:
     """Return a cell for a message: quoted, and not a page long."""
     return repr(text if len(text) <= most else text[:most] + "…")
+
+
+def some(names: Sequence[str], most: int = 20) -> str:
+    """Return the first of many names for a message."""
+    return ", ".join(map(shown, names[:most])) + (", …" if len(names) > most else "")

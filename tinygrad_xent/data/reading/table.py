@@ -123,6 +123,8 @@ class Table:
                     row = next(rows, None)
                     if row is None:
                         return
+                    if delimiter == " ":  # in columns that were lined up, several part like one
+                        row = [cell for cell in row if cell]
                     if len(row) > 1 or (row and row[0].strip()):  # blank lines are no rows
                         yield line, row
             except csv.Error as error:

@@ -1,0 +1,187 @@
+"""Going on with a run that was broken off: its options, its checkpoint, and how to say it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, data
+from ..files import ModelError, replacing, tidy
+from ..files.reading import short
+from ..training import History
+from ..training.checkpoint import read_checkpoint
+from .arguments import Parser, at_least_one, with_values
+from .made import without_places
+
+CHECKPOINT, OPTIONS = "checkpoint.safetensors", "run.json"
+ANEW = ("epochs", "patience", "data")  # when a run ends, and where its file has moved to
+FREE = (
+    "epochs",
+    "patience",
+    "resume",
+    "out",
+    "quiet",
+    "checkpoint_every",
+    "run",
+)  # no part of what it computes
+
+
+def add_resuming_options(command: argparse.ArgumentParser) -> None:
+    """What is kept for the case that the machine stops, and how to go on."""
+    option = command.add_argument_group("when the machine stops").add_argument
+    option(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="go on with the run in this folder, with its options; --epochs, --patience and a "
+        "--data that has moved may be given anew",
+    )
+    option(
+        "--checkpoint-every",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help=f"epochs from one {CHECKPOINT} to the next, default %(default)s",
+    )
+
+
+def begin(out: Path, words: Sequence[str]) -> None:
+    """Make the folder that of a new run, which can be resumed from now on."""
+    out.mkdir(parents=True, exist_ok=True)
+    tidy(out)
+    with suppress(FileNotFoundError):
+        (out / CHECKPOINT).unlink()  # of another run: the options of this one do not belong to it
+    _write(out, list(words))
+
+
+def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse.Namespace:
+    """The options of the run in the folder, and what was given anew; `add` makes the command.
+
+    Raises
+    ------
+    FileNotFoundError, ModelError
+        If there is no run in the folder, or its options cannot be read.
+    ValueError
+        If an option that was given contradicts one of the run, naming it.
+    """
+    out = options.resume
+    words = _words(out)
+    kept, given = _parsed(words, add), _given(options.words, add)
+    if "out" in given and given["out"].resolve() != out.resolve():
+        raise ValueError(f"--out {given['out']}: the run goes on where it is, in {out}")
+    for name, value in given.items():
+        moved = name == "data" and _is_file(value) and not Path(kept.data).exists()
+        if name not in FREE and value != getattr(kept, name) and not moved:
+            raise ValueError(
+                f"{_option(name)} {_said(value)}".rstrip() + f" contradicts the run in {out}, "
+                f"which has {_said(getattr(kept, name)) or 'none'}"
+            )
+    for name in ANEW:
+        if name in given:
+            words = _replaced(words, _option(name), str(given[name]))
+    kept, done = _parsed(words, add), _epochs_done(out)
+    if kept.epochs < done:
+        raise ValueError(f"--epochs {kept.epochs}: the run in {out} has {done} behind it already")
+    if words != _words(out):
+        _write(out, words)
+    tidy(out)
+    kept.out, kept.resume, kept.quiet, kept.words = out, out, options.quiet, words
+    kept.checkpoint_every = given.get("checkpoint_every", kept.checkpoint_every)
+    return kept
+
+
+def _is_file(name: str) -> bool:
+    return name not in data.names() and Path(name).exists()
+
+
+def told_how_to_go_on(out: Path, history: History | None) -> None:
+    """After Ctrl-C: how to go on, where it does not get into what the command prints."""
+    if history is None or history.stopped.startswith("interrupted"):
+        again = shlex.join(["tinygrad-xent", "train", "--resume", str(out)])
+        print(f"to go on from there: {again}", file=sys.stderr, flush=True)
+
+
+def _words(out: Path) -> list[str]:
+    """The command that began the run in the folder."""
+    path = out / OPTIONS
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"--resume {out}: there is no {OPTIONS} in it; wanted the folder of a run that "
+            "tinygrad-xent train began"
+        )
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))["words"]
+        if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+            raise TypeError(f"words are {words!r}")
+    except (LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: damaged: {short(error)}") from error
+    return words
+
+
+def _epochs_done(out: Path) -> int:
+    path = out / CHECKPOINT
+    return len(read_checkpoint(path)[0]["history"]) - 1 if path.exists() else -1
+
+
+def _write(out: Path, words: list[str]) -> None:
+    about = {"tinygrad_xent_version": __version__, "words": without_places(words)}
+    with replacing(out / OPTIONS) as temporary:
+        text = json.dumps(about, ensure_ascii=False, indent=1)
+        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _parser(add: Callable[[Any], None]) -> Parser:
+    parser = Parser(prog="tinygrad-xent")
+    add(parser.add_subparsers(parser_class=Parser))
+    return parser
+
+
+def _parsed(words: Sequence[str], add: Callable[[Any], None]) -> argparse.Namespace:
+    return _parser(add).parse_args(with_values(words))
+
+
+def _given(words: Sequence[str], add: Callable[[Any], None]) -> dict[str, Any]:
+    """The options that stand in the words themselves."""
+    unset = object()
+    parser = Parser(prog="tinygrad-xent")
+    commands = parser.add_subparsers(parser_class=Parser)
+    add(commands)
+    names = vars(parser.parse_args(["train"]))
+    commands.choices["train"].set_defaults(**dict.fromkeys(names, unset))
+    found = vars(parser.parse_args(with_values(words)))
+    return {name: value for name, value in found.items() if value is not unset}
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _said(value: Any) -> str:
+    """A value as it is typed."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or '""'
+    if value is None or isinstance(value, bool):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _replaced(words: Sequence[str], option: str, value: str) -> list[str]:
+    """The words with another value of an option, at its place if it has one."""
+    found: list[str] = []
+    skip = seen = False
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if skip:
+            skip = False
+        elif len(name) > 2 and option.startswith(name):  # argparse takes what it can complete
+            skip, seen = not equals, True
+            found += [option, value]
+        else:
+            found.append(word)
+    return found if seen else [*found, option, value]
