@@ -103,7 +103,7 @@ def broken_off(path, *places, resume=False, **options):
         {"class_weights": None, "label_smoothing": 0.0, "clip_norm": None},
         {"schedule": lambda t, total: 1 / (1 + t)},
     ],
-    ids=str,
+    ids=lambda options: re.sub(" at 0x[0-9a-f]+", "", str(options)),
 )
 def test_whatever_the_options(options, tmp_path):
     wanted = whole(**options)

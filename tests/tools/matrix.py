@@ -5,6 +5,7 @@
     python tests/tools/matrix.py --python 3.12 --numpy lowest --seed 7
     python tests/tools/matrix.py --orders 3     # three random orders of each
     python tests/tools/matrix.py --plain        # as written and one by one, too
+    python tests/tools/matrix.py --bare         # with nothing, so no dot, on PATH
 
 Every pair gets an environment of its own in a temporary folder. Printed is a row for each run; what
 pytest said of those that failed follows. The exit code is 1 if one failed.
@@ -110,6 +111,7 @@ def main():
     option("--seed", type=int, default=int(time.time()) % 100_000, help="of the first order")
     option("--processes", type=int, default=os.cpu_count(), help="of each run")
     option("--plain", action="store_true", help="also as written, in one process")
+    option("--bare", action="store_true", help="with an empty PATH")
     option("--list", action="store_true", help="say what would be done")
     options = parser.parse_args()
     found, failures = runs_of(options), []
@@ -118,6 +120,7 @@ def main():
     environ = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     environ.pop("PYTHONPATH", None)
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+        path = str(Path(folder, "nothing")) if options.bare else environ["PATH"]
         for run in found:
             order = "as written" if run.seed is None else f"seed {run.seed}"
             if options.list:
@@ -133,7 +136,7 @@ def main():
             said = subprocess.run(
                 [own, "-m", "pytest", *options_of(run)],
                 cwd=ROOT,
-                env=environ,
+                env=environ | {"PATH": path},
                 capture_output=True,
                 text=True,
                 encoding="utf-8",

@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from ..value import GRAPH, KEEPS_GRAD, NOBODY, USER, Value, as_array, get_default_dtype
+from ..value import GRAPH, NOBODY, USER, Value, as_array
 from .buffers import Buffer
-from .containers import Container, is_input
-from .program import Input, Program
-from .trace import Node, strides
-from .tracing import Made
+from .guards import Guards
+from .inputs import Input, Made
+from .nodes import Node, strides
+from .program import Program
 
 MISSED = object()  # what a program returns that is not for this call
 
 
-class Binder:
+class Binder(Guards):
     """Writes ``call(args, kwargs)`` for a program."""
 
     def __init__(self, program: Program) -> None:
-        self.program, self.record = program, program.record
-        self.names: dict[str, Any] = {
+        super().__init__(program)
+        self.names |= {
             "MISSED": MISSED,
             "Changed": program.namespace["Changed"],
             "step": program.step,
@@ -32,49 +32,19 @@ class Binder:
             "fits": fits,
             "seen": [None] * len(program.inputs),
             "getrefcount": sys.getrefcount,
-            "ndarray": np.ndarray,
             "as_array": as_array,
             "made": made,
-            "get_default_dtype": get_default_dtype,
         }
-        self.bound: dict[int, str] = {}
-        # What the program replaces: a Tensor there is another one in every call.
-        self.written = {(id(c), key) for c, key, _ in self.record.entries}
-        self.lines: list[str] = []
         self.is_given = {node: f"r{k}" for k, node in enumerate(program.returned)}
-
-    def bind(self, thing: Any, letter: str) -> str:
-        """A name for an object that the call needs."""
-        if id(thing) not in self.bound:
-            name = f"{letter}{len(self.names)}"
-            self.bound[id(thing)], self.names[name] = name, thing
-        return self.bound[id(thing)]
-
-    def tensor(self, tensor: Value) -> str:
-        """How the call reaches a Tensor: as its argument, or as the one that was traced."""
-        k = self.record.passed_tensors.get(id(tensor))
-        if k is not None:
-            return f"a{k}"
-        found = self.record.surroundings.tensors.get(id(tensor))
-        if found is not None and len(found[1]) == 2 and isinstance(found[1][0], Container):
-            container: Container = found[1][0]
-            key = found[1][1]
-            if (id(container), key) in self.written and container.before[key] is tensor:
-                return container.text(self.bind, key)
-        return self.bind(tensor, "p")
-
-    def miss_unless(self, condition: str) -> None:
-        """Leave the call to another program."""
-        self.lines.append(f"if not ({condition}): return MISSED")
 
     def made(self) -> Any:
         """The function."""
-        self._arguments()
-        self._guards()
+        self.of_arguments()
+        self.of_surroundings()
         for k, one in enumerate(self.program.inputs):
             self._read(k, one)
         self._apart()
-        self._settings()
+        self.of_settings()
         self._run()
         self.lines.append(f"result = {self._tree(self.record.result)}")
         self._write()
@@ -83,135 +53,6 @@ class Binder:
         exec(compile(text, "<bound>", "exec"), self.names)
         self.text = text
         return self.names["call"]
-
-    # --- is it for this call? --------------------------------------------------------------------
-
-    def _arguments(self) -> None:
-        names, positional = self.record.argument_names, self.record.positional
-        self.miss_unless(f"len(args) == {positional} and len(kwargs) == {len(names) - positional}")
-        if names[positional:]:
-            self.miss_unless(f"[*kwargs] == {names[positional:]!r}")
-        for k in range(len(names)):
-            value = f"args[{k}]" if k < positional else f"kwargs[{names[k]!r}]"
-            self.lines.append(f"a{k} = {value}")
-        for k, x in enumerate(self.record.arguments):
-            self._like(f"a{k}", x)
-        self._strangers()
-
-    def _strangers(self) -> None:
-        """Tensors that were two, or none that the function knows, must be so again."""
-        passed = self.record.passed_tensors
-        places = sorted(set(passed.values()))
-        pairs = [f"a{j} is not a{k}" for k in places for j in places if j < k]
-        known = frozenset(passed.keys() ^ self.record.surroundings.tensors.keys())
-        if known and places:
-            self.names["known"] = known
-            pairs += [f"id(a{k}) not in known" for k in places]
-        if pairs:
-            self.miss_unless(" and ".join(pairs))
-
-    def _like(self, text: str, x: Any) -> None:
-        """What an argument must be: of this structure, these shapes and dtypes."""
-        if type(x) is np.ndarray:
-            layout = f"{text}.strides == {x.strides}" if x.ndim > 1 else "True"
-            dtype = self.bind(x.dtype, "t")
-            self.miss_unless(
-                f"type({text}) is ndarray and {text}.shape == {x.shape} "
-                f"and {text}.dtype == {dtype} and {layout}"
-            )
-        elif is_input(x, self.record.numbers):
-            self.miss_unless(f"type({text}) is {self.bind(type(x), 't')}")
-        elif isinstance(x, (tuple, list, dict)):
-            keys = list(x) if isinstance(x, dict) else None
-            same = f"list({text}) == {keys!r}" if keys is not None else f"len({text}) == {len(x)}"
-            self.miss_unless(f"type({text}) is {self.bind(type(x), 't')} and {same}")
-            for key, part in x.items() if isinstance(x, dict) else enumerate(x):
-                self._like(f"{text}[{key!r}]", part)
-        elif isinstance(x, Value) and id(x) in self.record.passed_tensors:
-            first = f"a{self.record.passed_tensors[id(x)]}"
-            self.miss_unless(
-                f"type({text}) is {self.bind(type(x), 't')} and {text}.op is None"
-                if first == text
-                else f"{text} is {first}"
-            )
-        elif x is None or isinstance(x, (bool, int, float, str, bytes)):
-            self.miss_unless(
-                f"type({text}) is {type(x).__name__} and {text} == {x!r}"
-                if x is not None
-                else f"{text} is None"
-            )
-        else:
-            self.miss_unless(f"{text} is {self.bind(x, 'o')}")
-
-    def _settings(self) -> None:
-        """What must be true of numbers that are read anew."""
-        place = {one.node: f"i{k}" for k, one in enumerate(self.program.inputs)}
-        for check in self.program.settings:
-            (condition,) = check.args
-            if condition.kind == "input":
-                text = place[condition]
-            else:
-                was = condition.args[1]
-                # Not repr: inf is no name.
-                number = f"float('{was}')" if type(was) is float else repr(was)
-                text = f"{place[condition.args[0]]} == {number}"
-            self.miss_unless(text if check.function else f"not ({text})")
-
-    def _guards(self) -> None:
-        record = self.record
-        conditions = []
-        for container in record.surroundings.containers:
-            conditions += self._unchanged(container)
-        for found, length, _ in record.surroundings.long:
-            conditions.append(f"len({self.bind(found, 'd')}) == {length}")
-        for found, before in record.surroundings.sets:
-            conditions.append(f"{self.bind(found, 'd')} == {self.bind(before, 'd')}")
-        for key, (tensor, _) in record.surroundings.tensors.items():
-            name = self.tensor(tensor)
-            conditions.append(f"{name}._needs_grad is {tensor._needs_grad}")
-            if tensor._notes is None:  # no hooks
-                conditions.append(f"{name}._notes is None")
-            else:
-                self.names["hooks"] = hooks
-                conditions.append(f"hooks({name}) == {self.bind(hooks(tensor), 'h')}")
-            if tensor._needs_grad:
-                conditions.append(f"{name}._grad is {'not ' * record.had_grad[key]}None")
-        conditions.append(f"get_default_dtype() is {self.bind(get_default_dtype(), 't')}")
-        for start in range(0, len(conditions), 20):
-            self.miss_unless(" and ".join(conditions[start : start + 20]))
-
-    def _unchanged(self, container: Container) -> list[str]:
-        """What must be true of a container."""
-        name, before = self.bind(container.holder, "d"), container.before
-        conditions = [f"not hasattr({name}, {key!r})" for key in container.unset]
-        if container.whole and isinstance(container.holder, dict) and len(before) > 1:
-            keys = self.bind(list(before), "l")
-            conditions.append(f"[*{name}] == {keys}")
-        elif container.whole:  # what it will make is not there yet
-            conditions.append(f"len({name}) == {len(before)}")
-        for key, value in before.items():
-            place = container.text(self.bind, key)
-            if isinstance(value, Value) and (id(container), key) in self.written:
-                conditions.append(f"type({place}) is {self.bind(type(value), 't')}")
-            else:
-                conditions += self._still(place, value, container.during[key])
-        return conditions
-
-    def _still(self, place: str, value: Any, during: Any) -> list[str]:
-        """What must be true of an entry: what a stand-in stood for may be another of its kind."""
-        if type(value) is str:
-            return [f"{place} == {value!r}"]
-        if during is value:
-            return [f"{place} is {self.bind(value, 'o')}"]
-        kind = f"type({place}) is {self.bind(type(value), 't')}"
-        if not isinstance(value, tuple):
-            return [kind]
-        parts = [
-            condition
-            for k, part in enumerate(value)
-            for condition in self._still(f"{place}[{k}]", part, during[k])
-        ]
-        return [kind, f"len({place}) == {len(value)}", *parts]
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -234,8 +75,7 @@ class Binder:
         if kind == "argument":
             return
         if not isinstance(value, np.ndarray):
-            self.miss_unless(f"type(i{k}) is {self.bind(type(value), 't')}")
-            return
+            return  # the guards of its container have seen to its type
         wanted = f"{value.shape}, {self.bind(value.dtype, 't')}, {strides(value)}"
         if kind == "array" and any(one is other for other, _ in self.record.mutated):
             name = self.tensor(one.where[1])
@@ -290,8 +130,9 @@ class Binder:
         asked, node = node, self.program.kept(node)
         if node in self.is_given:
             text = self.is_given[node]
-            scalar = isinstance(asked.value, np.ndarray) and isinstance(node.value, np.generic)
-            return f"as_array({text})" if scalar else text
+            # Of no axes it may come out as a scalar, where eager execution has an array.
+            no_axes = isinstance(asked.value, np.ndarray) and not asked.value.ndim
+            return f"as_array({text})" if no_axes else text
         out = self.program.plan.out[node]
         assert isinstance(out, Buffer)
         return self.bind(self.program.namespace[self.program.source.names[node]], "b")
@@ -370,14 +211,8 @@ def fits(array: Any, shape: Any, dtype: Any, layout: Any) -> bool:
 
 def made(kind: Any, array: Any, name: str | None, needs_grad: bool, grad: Any) -> Any:
     """A Tensor that the call returns: equal values, no graph."""
-    value = kind.wrap(as_array(array), needs_grad)
+    value = kind.wrap(array, needs_grad)
     value.name = name
     if grad is not None:
         value._grad, value._grad_is_ours = as_array(grad), False
     return value
-
-
-def hooks(tensor: Value) -> list[Any]:
-    """The hooks of a Tensor, and whether it keeps its gradient."""
-    notes = tensor._notes or {}
-    return [(key, notes[key]) for key in notes if key >= KEEPS_GRAD]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .trace import Node, strides
+from .nodes import Node, strides
 
 # What may write over what it reads: NumPy sees to it that no element is lost.
 OVER = ("ufunc",)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .trace import Node
+from .nodes import Node
 
 BINARY = {
     np.add: "+",

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..value import Value
+from .nodes import Node
 from .places import Surroundings
-from .trace import Node, Trace
+from .trace import Trace
 
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 
@@ -76,24 +77,49 @@ class Labels:
         self._section(self.mark, at, FORWARD)
         self.mark = at
         self.applied_at[result.number] = at
+        for i, x in enumerate(inputs):
+            if isinstance(x, Value) and x.op is not None and op.argument(i) == "z":
+                self._logits(x, identifier(x.op.name))
         name = identifier(result.name) if result.name else self._result_name(op, inputs, result)
         self.names[result.number] = name
         self._call(result._array, name, op.formula())
 
+    def _logits(self, value: Value, plain: str) -> None:
+        """What goes into a softmax is z, unless it has a better name than the plain one."""
+        node = getattr(value._array, "_node", None)
+        if self.names.get(value.number) == plain and not value.name:
+            self.names[value.number] = "z"
+            if isinstance(node, Node) and node.name == plain:
+                node.name = "z"
+
     def _walked(self, at: int, step: Any) -> None:
-        if step.value.number not in self.reached and not step.value.name:
+        begins = step.value.number not in self.reached
+        if begins and not step.value.name:
             node = getattr(step.value._array, "_node", None)
             if isinstance(node, Node) and not step.value._array.shape and node.kind != "input":
                 node.name = self.names[step.value.number] = "loss"
         self.reached |= {step.value.inputs[i].number for i, *_ in step.sent}
         start = max(self.walk_mark, self.applied_at.get(step.value.number, 0))
+        if begins:  # what is asked between the loss and its walk belongs to neither
+            start = self._first_of(step.sent, start, at)
+            self._section(self.mark, start, FORWARD)
         self._section(start, at, BACKWARD, over=True)
         self.mark = self.walk_mark = at
-        for i, term, raw, _ in step.sent:
+        for i, term, raw, summed in step.sent:
             name = "d" + self.of(step.value.inputs[i])
             self._call(raw, name, step.value.op.formula(i))
             if term is not raw:
-                self._call(term, name, "Σ ḡ over the rows")
+                self._call(term, name, _sum_over(summed, term))
+
+    def _first_of(self, sent: Any, start: int, end: int) -> int:
+        """The first of the nodes that the terms sent were made of."""
+        made = {getattr(term, "_node", None) for _, term, *_ in sent}
+        first = end
+        for k in reversed(range(start, end)):
+            if self.nodes[k] in made:
+                made.update(self.nodes[k].inputs())
+                first = k
+        return first
 
     def _updated(self, at: int, value: Value, rule: str) -> None:
         self._section(self.mark, at, UPDATE)
@@ -124,6 +150,15 @@ class Labels:
             if layer and (np.ndim(x._array) == 2 or layer[0][0] == "b"):
                 return f"z{layer[1]}"
         after = [re.fullmatch(r"z(\d*)", name) for _, name in given]
-        if len(given) == 1 and after[0] and result._array.shape == given[0][0]._array.shape:
+        alike = len(given) == 1 and result._array.shape == given[0][0]._array.shape
+        if alike and after[0] and op.argument(0) != "z":  # softmax(z) is no activation
             return f"h{after[0][1]}"
         return "loss" if not result._array.shape and not after else identifier(op.name)
+
+
+def _sum_over(axes: Any, term: Any) -> str:
+    """What the walk has done to a gradient so that it is like its input."""
+    if not axes:
+        return f"ḡ as {term.dtype}"
+    over = "the rows" if tuple(axes) == (0,) else "axis " + ", ".join(map(str, axes))
+    return f"Σ ḡ over {over}"

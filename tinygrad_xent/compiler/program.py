@@ -10,10 +10,12 @@ import numpy as np
 
 from .buffers import Plan
 from .containers import Container
+from .inputs import Made
+from .nodes import Node, mapped
 from .simplify import simplified
 from .source import Source
-from .trace import Changed, Node, mapped
-from .tracing import Input, Made, Record
+from .trace import Changed
+from .tracing import Record
 
 FUTURE = "from __future__ import annotations\n"
 CHANGED = '''\
@@ -181,6 +183,3 @@ def _of_one_setting(check: Node) -> bool:
     equals = condition.function is operator.eq and condition.args[0].kind == "input"
     number = type(condition.value) in (int, float, bool)
     return number and (condition.kind == "input" or equals)
-
-
-__all__ = ["Input", "Program", "leaves"]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..value import Value
+from .inputs import PLAIN, Input, Made
 from .literals import literal
+from .nodes import Node
 from .program import FUTURE, Program, leaves, place_key
-from .trace import Node, TraceError
-from .tracing import PLAIN, Input, Made
+from .trace import TraceError
 
 HEAD = '''\
 """{what} as NumPy, written by tinygrad_xent.

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .trace import Node, TraceError, mapped, strides
+from .nodes import Node, mapped, strides
+from .trace import TraceError
 
 
 def simplified(nodes: list[Node], roots: Iterable[Node]) -> tuple[list[Node], dict[Node, Node]]:
@@ -16,9 +17,58 @@ def simplified(nodes: list[Node], roots: Iterable[Node]) -> tuple[list[Node], di
     Common expressions are computed once, copies of what nobody writes into are not made, and what
     is multiplied by 1 is left alone. No result changes by this in any bit.
     """
+    for node in nodes:
+        _shorter(node)
     instead = _shared(nodes)
-    alive = _alive(nodes, [instead.get(root, root) for root in roots], instead)
+    kept = [instead.get(root, root) for root in roots]
+    alive = _with_masks_of_numbers(_alive(nodes, kept, instead), kept, instead)
     return _settings_first(alive), instead
+
+
+def _shorter(node: Node) -> None:
+    """What has a shorter name in NumPy goes by that: ``x.T``, ``np.square(x)``."""
+    if node.kind == "method" and node.function == "transpose" and not node.kwargs:
+        if node.args[1:] in ((), (None,)):
+            node.kind, node.function, node.args = "attribute", "T", node.args[:1]
+    elif node.kind == "infix" and node.function == "**":
+        x, power = node.args
+        # Of arrays of floats NumPy takes the square itself; of a number it takes C's pow.
+        of_floats = isinstance(node.value, np.ndarray) and node.value.ndim and _is_floats(x)
+        if of_floats and type(power) in (int, float) and power == 2:
+            node.kind, node.function, node.args = "ufunc", np.square, (x,)
+
+
+def _is_floats(x: Any) -> bool:
+    return isinstance(x, Node) and isinstance(x.value, np.ndarray) and x.value.dtype.kind == "f"
+
+
+COMPARING = (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal)
+
+
+def _with_masks_of_numbers(
+    nodes: list[Node], roots: list[Node], instead: dict[Node, Node]
+) -> list[Node]:
+    """Where a mask is wanted as numbers alone, the comparison gives them: one line, not two."""
+    counts, gone = uses(nodes, roots), {}
+    for node in nodes:
+        if (node.kind, node.function) != ("method", "astype") or node.value.dtype.kind != "f":
+            continue
+        mask = node.args[0]
+        alone = counts[mask] == 1 and mask.kind == "ufunc" and mask.function in COMPARING
+        if alone and not (mask.quiet or mask.kwargs) and type(mask.value) is np.ndarray:
+            mask.value, mask.storage, mask.formula = node.value, node.storage, node.formula
+            mask.name = node.name
+            gone[node] = mask
+
+    def there(x: Any) -> Any:
+        return gone.get(x, x) if isinstance(x, Node) else x
+
+    for node in nodes:
+        node.args, node.kwargs = mapped(node.args, there), mapped(node.kwargs, there)
+    for node, same in instead.items():
+        instead[node] = gone.get(same, same)
+    instead |= gone
+    return [node for node in nodes if node not in gone]
 
 
 def _shared(nodes: list[Node]) -> dict[Node, Node]:
@@ -84,6 +134,15 @@ def _unchanged(node: Node, is_raised: bool) -> Node | None:
         return found
     if node.kind == "method" and node.function in ("copy", "astype"):
         x = node.args[0]
+    elif node.kind == "attribute" and node.function == "T":
+        x = node.args[0]
+        if (x.kind, x.function) != ("attribute", "T"):
+            return None
+        x = x.args[0]
+    elif node.kind == "infix" and node.function == "**":
+        x, power = node.args
+        if type(power) not in (int, float) or power != 1:
+            return None
     elif node.function in (np.multiply, np.true_divide) and not node.kwargs:
         x, by = node.args
         if node.function is np.multiply and _is_one(x):

@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..value import Value
+from .nodes import Node
 from .simplify import of_settings
-from .trace import Node, Trace
+from .trace import Trace
 
 # Methods of arrays that make something new and are noted by their names.
 # fmt: off

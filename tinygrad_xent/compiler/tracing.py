@@ -11,30 +11,13 @@ import numpy as np
 
 from ..value import Value, _numbers, listening
 from .containers import NUMBERS, Container, is_input
+from .inputs import PLAIN, Input, Made, is_writeable, restored, slots, without_notice
 from .names import Labels, identifier, parameter_names
+from .nodes import Node, mapped
 from .places import Surroundings
-from .trace import Node, Trace, TraceError, mapped, user_line
+from .trace import Trace, TraceError
 from .tracer import Tracer
 from .watching import Watch
-
-
-class Input:
-    """What the program reads anew: its node, and where it stands.
-
-    `where` is ("argument", k), ("array" or "grad", Tensor), ("entry", container, key) or
-    ("outside", array); `path` leads on through tuples, and in arguments through lists and dicts.
-    """
-
-    def __init__(self, node: Node, where: tuple[Any, ...], path: tuple[Any, ...] = ()) -> None:
-        self.node, self.where, self.path = node, where, path
-
-
-class Made:
-    """In a result, a Tensor that the call made: its node, class and name, and its gradient."""
-
-    def __init__(self, value: Value, node: Any, grad: Any) -> None:
-        self.kind, self.name, self.node, self.grad = type(value), value.name, node, grad
-        self.needs_grad = value._needs_grad and value.op is None
 
 
 class Record:
@@ -76,15 +59,19 @@ class Record:
         self.result: Any = None
         self.opaque: list[Any] = []  # of the result, objects that are not looked into
         self._copies: list[tuple[Any, Any, int]] = []  # of lists and dicts among the arguments
-        self.watch = watch = Watch(self.trace, self.surroundings)
+        self.watch = Watch(self.trace, self.surroundings)
+        self._run(function, kwargs)
+
+    def _run(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> None:
+        """Call the function with stand-ins; put everything back, whatever happens."""
         saved = [(t, slots(t)) for t, _ in self.surroundings.tensors.values()]
         try:
-            stand_ins = [self._argument(x, k) for k, x in enumerate(arguments)]
+            stand_ins = [self._argument(x, k) for k, x in enumerate(self.arguments)]
             self._substitute()
-            given = dict(zip(kwargs, stand_ins[len(args) :], strict=True))
-            with listening(self.trace), without_notice(), watch:
-                result = function(*stand_ins[: len(args)], **given)
-            self.called = watch.unseen(self.surroundings)
+            given = dict(zip(kwargs, stand_ins[self.positional :], strict=True))
+            with listening(self.trace), without_notice(), self.watch:
+                result = function(*stand_ins[: self.positional], **given)
+            self.called = self.watch.unseen(self.surroundings)
             self._check_arguments()
             Labels(self.trace, self.names)
             self.result = mapped(result, self._kept)
@@ -263,6 +250,8 @@ class Record:
             was = grads[key].node if key in grads else None
             if grad is not was and id(tensor._grad) not in in_place:
                 self.grads.append((tensor, grad))
+                if grad is not None and grad.kind not in ("input", "constant"):
+                    grad.name = grad.name or f"d{self.names[key]}"
                 self.owned |= {id(tensor)} if grad is not None and tensor._grad_is_ours else set()
         for container in self.surroundings.containers:
             for key, now in container.written():
@@ -293,43 +282,6 @@ class Record:
         return mapped(tree, must_be_plain)
 
 
-def is_writeable(array: Any) -> bool:
-    """Whether somebody may write into the array, or into what it is a view of."""
-    while isinstance(array, np.ndarray):
-        if array.flags.writeable:
-            return True
-        array = array.base
-    return False
-
-
-# What a result may hold besides what the program computes.
-PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtype, type)
-
-
-def without_notice() -> Any:
-    """Take no notice of an overflow in a trace: the program will say it."""
-    return np.errstate(all="call", call=_nothing)
-
-
-def _nothing(kind: str, flag: int) -> None:
-    """What is called of it."""
-
-
-SLOTS = ("_array", "_holder", "_grad", "_needs_grad", "_notes", "name")
-
-
-def slots(tensor: Value) -> Any:
-    """What a traced call may change of a Tensor."""
-    return [getattr(tensor, slot) for slot in SLOTS], getattr(tensor, "_grad_is_ours", False)
-
-
-def restored(tensor: Value, before: Any) -> None:
-    """Put back what `slots` gave."""
-    for slot, value in zip(SLOTS, before[0], strict=True):
-        setattr(tensor, slot, value)
-    tensor._grad_is_ours = before[1]
-
-
 def _argument_names(function: Any, args: Any, kwargs: Any) -> list[str]:
     """What the function calls its arguments, and those that it was given by name."""
     try:
@@ -342,6 +294,3 @@ def _argument_names(function: Any, args: Any, kwargs: Any) -> list[str]:
         bound = []
     names = bound[: len(args)] + [f"argument_{k}" for k in range(len(bound), len(args))]
     return names + list(kwargs)
-
-
-__all__ = ["Input", "Made", "Record", "user_line"]

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..value import Value
-from .trace import Node, TraceError
-from .tracing import Made, Record, restored, slots, without_notice
+from .inputs import Made, restored, slots, without_notice
+from .nodes import Node
+from .trace import TraceError
+from .tracing import Record
 
 
 def verify(function: Callable[..., Any], args: Any, kwargs: Any, record: Record) -> None:

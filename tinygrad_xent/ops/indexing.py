@@ -48,7 +48,10 @@ class ScatterAdd(Op):
 
     @formula("zeros of {shape}, x added at index")
     def forward(self, x: Any) -> Any:
-        y = np.zeros_like(x, shape=self.shape)
+        # A tracer may stand in the index alone: it is what has to see this.
+        arrays = (np.ndarray, np.generic)
+        seen = [a for a in (x, *_arrays_in(self.index)) if not issubclass(type(a), arrays)]
+        y = np.zeros_like(seen[0] if seen else x, x.dtype, shape=self.shape)
         if _takes_each_once(self.index):
             y[self.index] = x
         else:
@@ -76,10 +79,14 @@ def _frozen(index: Any) -> Any:
     return index.copy() if isinstance(index, np.ndarray) else index
 
 
+def _arrays_in(index: Any) -> list[Any]:
+    parts = index if isinstance(index, tuple) else (index,)
+    return [part for part in parts if isinstance(part, np.ndarray)]
+
+
 def _takes_each_once(index: Any) -> bool:
     """Whether no element can be taken twice: numbers, slices and masks, but no integer arrays."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(not isinstance(part, np.ndarray) or part.dtype == bool for part in parts)
+    return all(part.dtype == bool for part in _arrays_in(index))
 
 
 def _plain(x: Any) -> Any:

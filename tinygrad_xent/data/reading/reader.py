@@ -80,8 +80,8 @@ def read(
     header : bool, tables only
         Whether the first line names the columns, if that is not to be detected.
     delimiter : str, tables only
-        The character between cells, if it is not to be detected among comma, semicolon, tab and |;
-        of blanks, several part like one.
+        The character between cells, if it is not to be detected among comma, semicolon, tab and
+        ``|``; of blanks, several part like one.
     decimal : str, tables only
         "," for numbers such as 3,14.
     encoding : str, tables only
