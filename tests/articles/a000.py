@@ -74,7 +74,7 @@ def updated_by_the_chain_rule():
     assert (np.diff(costs) < 0).all()
 
 
-@breaks("ops/softmax_xent.py", "loss = np.log1p(s) - d_y", "loss = np.log1p(s) + d_y")
+@breaks("ops/softmax_xent.py", "loss -= d_y", "loss += d_y")
 @given(logits, st.integers(0, 99))
 def least_cost_is_most_likely(direction, seed):
     y = np.random.default_rng(seed).integers(0, len(direction), 12)
