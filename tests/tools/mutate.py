@@ -49,7 +49,8 @@ GROUPS = {"walk": ["backprop.py"], "fused": FUSED, "rules": RULES}
 ENGINE = ["backprop", "hooks", "derivatives", "tensor", "anomaly", "op", "threads", "story", "ops"]
 ENGINE += ["compiler"]
 XENT = ["softmax_xent", "cross_entropy", "cross_entropy_options", "linear_cross_entropy", "ops"]
-OPS = ["ops", "losses", "errors", "op", "cross_entropy_options", "ops_properties"]
+OPS = ["ops", "ops_conveniences", "losses", "errors", "op", "cross_entropy_options"]
+OPS += ["ops_properties"]
 TESTS = {
     "backprop.py": ENGINE,
     "ops/cross_entropy.py": [*XENT[1:], XENT[0], "accuracy", "errors"],
