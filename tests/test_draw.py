@@ -105,15 +105,12 @@ def test_ids_follow_creation():
     assert [(c.id, c.value.cells) for c in graph.constants] == [("c0", ((2,),)), ("c1", ((3,),))]
 
 
-def test_diamonds_are_drawn_once_and_fast():
+def test_diamonds_are_drawn_once():
     y = leaf(1.0)
     for _ in range(60):
         y = y + y
     y.backward()
-    make_dot(leaf(1.0))  # imports graphviz
-    start = time.perf_counter()
-    dot = make_dot(y)
-    assert time.perf_counter() - start < 0.1
+    dot = make_dot(y)  # drawn path by path, it would take 2 to the 60 steps
     assert len(snapshot(y).edges) == 120
     assert tensors(snapshot(y))["w0"].gradient.cells == ((2.0**60,),)
     assert len(dot.body) == 61 + 60 + 2 * 120 + 60  # tensors, ops, edges there and back, results
