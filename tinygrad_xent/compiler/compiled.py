@@ -21,7 +21,7 @@ from .trace import TraceError
 from .tracing import Record
 from .verify import verify
 
-_writing = threading.RLock()  # Python's own `ast` raises SystemError in two threads at once
+_writing = threading.RLock()  # stand-ins take the place of what functions reach, and may share
 MANY = 32  # programs of one function: more are a setting that changes in every call
 
 
