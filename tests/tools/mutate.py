@@ -204,7 +204,7 @@ def tests_of(file):
     return [f"tests/test_{name}.py" for name in dict.fromkeys(names)]
 
 
-def prepare(folder):
+def prepare(folder, files):
     """A copy of what the tests need, in this process's own folder; and what they load, loaded."""
     import hypothesis
     import mpmath  # noqa: F401
@@ -221,32 +221,55 @@ def prepare(folder):
     os.chdir(here)
     sys.path[:] = [p for p in sys.path if p and Path(p).resolve() not in (ROOT, ROOT / "tests")]
     sys.path.insert(0, str(here))
-    sys.dont_write_bytecode = True
     os.environ |= {"CI": "1", "PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1"}
     hypothesis.settings.register_profile("quick", derandomize=True, database=None)
+    tests = dict.fromkeys(test for file in files for test in tests_of(file))
+    in_a_child(pytest_on, tests, "--collect-only", compiled=True)
 
 
 def verdict(mutant):
-    """Killed, alive, no end, or broken if nothing ran: in a child, which has everything loaded."""
+    """Killed, alive, no end, or broken if nothing ran."""
     path = Path("tinygrad_xent", mutant.file)
     before = path.read_text(encoding="utf-8")
     path.write_text(mutant.text, encoding="utf-8")
     began = time.monotonic()
     try:
-        child = multiprocessing.get_context("fork").Process(target=run_tests, args=(mutant.file,))
-        child.start()
-        child.join(PATIENCE)
-        if child.is_alive():
-            child.kill()
-            child.join()
-            return "no end", time.monotonic() - began
-        said = {0: "alive", 4: "broken", 5: "broken"}.get(child.exitcode, "killed")
+        code = in_a_child(pytest_on, tests_of(mutant.file), "-x", nearest=mutant.function)
+        said = {0: "alive", 4: "broken", 5: "broken", None: "no end"}.get(code, "killed")
         return said, time.monotonic() - began
     finally:
         path.write_text(before, encoding="utf-8")
 
 
-def run_tests(file):
+def in_a_child(function, *arguments, **keywords):
+    """The exit code of a process that has everything loaded; None if it had to be stopped."""
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=function, args=arguments, kwargs=keywords)
+    child.start()
+    child.join(PATIENCE)
+    if child.is_alive():
+        child.kill()
+        child.join()
+        return None
+    return child.exitcode
+
+
+class NearestFirst:
+    """The order in which a mistake is met soon: first the tests named like what it is in."""
+
+    def __init__(self, function):
+        self.name = plain(function.partition(".")[0])
+
+    def pytest_collection_modifyitems(self, items):
+        items.sort(key=lambda item: self.name not in plain(item.nodeid))
+
+
+def plain(name):
+    """How names are compared: `_SoftmaxXent` with `softmax_xent`."""
+    return name.replace("_", "").lower()
+
+
+def pytest_on(tests, *options, nearest="", compiled=False):
     """Leave with pytest's code: 0 if all tests pass, 4 or 5 if none could be run."""
     import pytest
 
@@ -255,10 +278,11 @@ def run_tests(file):
     said = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
     os.dup2(said, 2)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-k", TOO_LONG]
-    options += ["-p", "no:xdist", "--no-header", "--tb=short"]
-    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # what a fork has loaded already
-    code = pytest.main([*options, *tests_of(file)])
+    sys.dont_write_bytecode = not compiled  # of what has a mistake in it nothing is kept
+    options += ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-k", TOO_LONG)
+    options += ("-p", "no:xdist", "--no-header", "--tb=short")
+    options += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # what a fork has loaded already
+    code = pytest.main([*options, *tests], [NearestFirst(nearest)])
     sys.stdout.flush()
     os._exit(int(code))
 
@@ -326,11 +350,14 @@ def tried(found, options):
     """Try these; the exit code."""
     reasons, counts, began = explained(), Counter(), time.monotonic()
     fork = multiprocessing.get_context("fork")
+    files = list(dict.fromkeys(mutant.file for mutant in found))
     with (
         tempfile.TemporaryDirectory(prefix="mutants-") as folder,
-        concurrent.futures.ProcessPoolExecutor(options.jobs, fork, prepare, (folder,)) as pool,
+        concurrent.futures.ProcessPoolExecutor(
+            options.jobs, fork, prepare, (folder, files)
+        ) as pool,
     ):
-        for file in dict.fromkeys(mutant.file for mutant in found if not options.trust):
+        for file in files if not options.trust else ():
             fine, seconds, text = pool.submit(untouched, file).result()
             if not fine:
                 raise SystemExit(f"{file}: its tests fail without a mistake\n{text[-3000:]}")
