@@ -210,3 +210,15 @@ def test_the_drawing_shows_what_hooks_return():
     dot = tx.make_dot(loss).source
     assert "8" in dot
     assert x.grad == 8.0
+
+
+def test_if_a_hook_raises_no_grad_is_touched():
+    def refuse(g):
+        raise ArithmeticError
+
+    product = leaf(2.0) * 1
+    b = leaf(3.0)  # newer than the product, so that the walk comes to it before the hook
+    product.register_hook(refuse)
+    with pytest.raises(ArithmeticError):
+        (product * b).sum().backward()
+    assert b.grad is None

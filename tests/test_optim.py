@@ -346,6 +346,30 @@ def test_a_step_between_forward_and_backward_leaves_the_gradient_at_the_old_poin
     assert w.grad == 27  # 3 w² at w = 3, where forward was
 
 
+def test_learning_rates_and_dtypes_may_alternate():
+    for lr in [0.5, 0.25, 1, np.float64(0.125), np.array(0.5)] * 2:
+        for dtype in (np.float32, np.float64):
+            w = tx.Tensor(np.array([1.0, 2.0], dtype), requires_grad=True)
+            optimizer = SGD([w], lr=0.5)
+            optimizer.lr = lr
+            w.grad = np.ones(2, dtype)
+            optimizer.step()
+            optimizer.step()
+            assert w.dtype == dtype
+            assert w.tolist() == [1 - 2 * lr, 2 - 2 * lr]
+
+
+def test_a_learning_rate_that_is_an_array_may_be_written_into():
+    w = tx.Tensor([8.0], requires_grad=True)
+    optimizer = SGD([w], lr=0.5)
+    optimizer.lr = lr = np.array(1.0)
+    w.grad = np.ones(1)
+    optimizer.step()
+    lr[...] = 2.0
+    optimizer.step()
+    assert w.tolist() == [5.0]
+
+
 def test_the_first_velocity_is_not_the_array_in_grad():
     w = tx.Tensor([0.0], requires_grad=True)
     optimizer = SGD([w], lr=1.0, momentum=0.5)

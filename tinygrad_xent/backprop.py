@@ -325,7 +325,7 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
 
     Values in between keep theirs if `retain_grads` is set, or where `Tensor.retain_grad` was
     called. The graph stays: a second call adds the same gradients again, so every ``.grad`` exactly
-    doubles.
+    doubles. If a rule or a hook raises, no ``.grad`` has been touched.
 
     Raises
     ------
@@ -339,12 +339,16 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
         root._notes.pop(HOOKED, None)
     listeners = _listeners()
     walk = _walk(root, seed, None, _noted, every=retain_grads or bool(listeners))
-    for value, g, _ in _told(walk, listeners) if listeners else walk:
-        if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes):
-            with _adding:
-                before = value._grad
-                value._grad = g if before is None else before + g
-                value._grad_is_ours = before is not None
+    kept = [
+        (value, g)
+        for value, g, _ in (_told(walk, listeners) if listeners else walk)
+        if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes)
+    ]
+    with _adding:  # once the walk is done: if a rule or a hook raises, no .grad is touched
+        for value, g in kept:
+            before = value._grad
+            value._grad = g if before is None else before + g
+            value._grad_is_ours = before is not None
             for listener in listeners:
                 listener.kept(value, before)
     last_walk[0] = now = next(_numbers)

@@ -47,7 +47,7 @@ def minus_log_of_one_half():
 
 
 @breaks("backprop.py", "gradients[number] + term if number in gradients else term", "term")
-@breaks("optim/sgd.py", "moved = g * -as_number(self.lr)", "moved = g * as_number(self.lr)")
+@breaks("optim/sgd.py", "moved = g * _minus(self.lr, g)", "moved = -g * _minus(self.lr, g)")
 def updated_by_the_chain_rule():
     a = leaf(1.0)
     b = a + a

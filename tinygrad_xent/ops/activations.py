@@ -42,7 +42,8 @@ class Relu(Op):
 
     @formula("ḡ ⊙ [x > 0]")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
-        return g * (y > 0).astype(g.dtype)  # a float times a bool takes NumPy longer
+        zero = _zeros((), y.dtype) if type(y) is np.ndarray else 0  # see `zeros_beside`
+        return g * (y > zero).astype(g.dtype)  # a float times a bool takes NumPy longer
 
 
 def zeros_beside(x: Array) -> Array:

@@ -12,6 +12,8 @@ from ..value import NOBODY, Array, _listeners, as_array
 from . import keeping
 from .checks import at_least_zero
 
+ndarray = np.ndarray
+
 
 class Optimizer:
     """What all optimizers share: the parameters, the learning rate and a state per parameter.
@@ -63,12 +65,14 @@ class Optimizer:
         told = _listeners()
         for p, state in zip(self.params, self.state, strict=True):
             g = p._grad
-            if g is not None:
-                before = p._array
-                theta = moved(before, -g if maximize else g, state)
-                # NumPy turns 0-d results into scalars.
-                p._array = theta if type(theta) is np.ndarray else as_array(theta)
-                p._holder = NOBODY  # but this parameter; a graph keeps the array that it recorded
+            if g is None:
+                continue
+            before = p._array
+            theta = moved(before, -g if maximize else g, state)
+            # NumPy turns 0-d results into scalars.
+            p._array = theta if type(theta) is ndarray else as_array(theta)
+            p._holder = NOBODY  # but this parameter; a graph keeps the array that it recorded
+            if told:
                 for listener in told:
                     listener.updated(p, before, self.rule)
 

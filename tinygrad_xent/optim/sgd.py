@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..tensor import Tensor
 from ..value import Array, as_number
 from .optimizer import Optimizer
+
+ndarray = np.ndarray
 
 
 class SGD(Optimizer):
@@ -77,7 +81,7 @@ class SGD(Optimizer):
             g = g + self.weight_decay * theta
         if self.momentum:
             g = self.direction(g, state)
-        moved = g * -as_number(self.lr)
+        moved = g * _minus(self.lr, g)
         moved += theta  # in the product's memory
         return moved
 
@@ -88,3 +92,22 @@ class SGD(Optimizer):
         v = g.copy() if v is None else self.momentum * v + (1 - self.dampening) * g
         state["velocity"] = v
         return g + self.momentum * v if self.nesterov else v
+
+
+# The last learning rate of any optimizer, a dtype, and -lr as an array of that dtype.
+_last: tuple[Any, Any, Any] = (None, None, None)
+
+
+def _minus(lr: Any, g: Any) -> Any:
+    """-lr to multiply g by: NumPy reads a Python number as slowly as it multiplies a small array.
+
+    A tracer is given the number, which is an input of its program.
+    """
+    global _last
+    known, dtype, minus = _last
+    if lr is known and dtype is g.dtype and type(g) is ndarray:
+        return minus
+    number = -as_number(lr)
+    if type(lr) is float and type(g) is ndarray:
+        _last = lr, g.dtype, np.asarray(number, g.dtype)
+    return number
