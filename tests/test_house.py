@@ -44,8 +44,8 @@ def test_importing_loads_numpy_alone_and_prints_nothing():
 
 # fmt: off
 ROOMS_OF_THE_ENGINE = {
-    "value", "op", "backprop", "ops", "protocols", "running_total", "display", "tensor", "nn",
-    "optim",
+    "value", "hooks", "op", "backprop", "ops", "protocols", "running_total", "display", "tensor",
+    "nn", "optim",
 }
 SLOW_TO_LOAD = {
     "csv", "dataclasses", "hashlib", "html", "inspect", "json", "pathlib", "shutil", "string",

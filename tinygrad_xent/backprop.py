@@ -10,12 +10,13 @@ import functools
 import operator
 import weakref
 from _thread import RLock, _local  # as functools does: threading takes a millisecond to load
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from .hooks import Hooks, hooked, noted
 from .op import Op
 from .value import (
     HOOKED,
@@ -28,6 +29,8 @@ from .value import (
     _listeners,
     _numbers,
     as_array,
+    called,
+    cast,
     copied,
     enable_grad,
     is_grad_enabled,
@@ -37,7 +40,6 @@ from .value import (
 )
 
 V = TypeVar("V", bound=Value)
-Hooks = Callable[[Value, Value, Any], Any]  # the root, a value, its gradient: another gradient
 NO_AXES: tuple[int, ...] = ()
 NOTHING: Any = ()  # what a leaf sends
 FIRST_AXIS = (0,)
@@ -101,7 +103,7 @@ def steps(
     `hooks` stands in for calling those that were registered: a drawing must not call them again.
     Each value's terms are added in a fixed order, so that a result is reproducible to the last bit.
     """
-    return map(Step._make, _walk(root, gradient, targets, hooks or _hooked))
+    return map(Step._make, _walk(root, gradient, targets, hooks or hooked))
 
 
 def _walk(
@@ -168,58 +170,6 @@ def _told(
         yield taken
 
 
-def _hooked(root: Value, value: Value, g: Any) -> Any:
-    """The gradient as the value's hooks leave it; those who listen are told of another."""
-    after = _answered(value, g)
-    if after is not g:
-        for listener in _listeners():
-            listener.hooked(value, g, after)
-    return after
-
-
-def _noted(root: Value, value: Value, g: Any) -> Any:
-    """The same, noted at the root for those who draw the walk."""
-    after = _hooked(root, value, g)
-    if after is not g:
-        answers = (root._notes or {}).get(HOOKED, {})
-        root._note(HOOKED, answers | {value.number: after})
-    return after
-
-
-def _answered(value: Value, g: Any) -> Any:
-    """What the value's hooks return, the next given what the one before left."""
-    dtype, kind = value._array.dtype, type(value)
-    for hook in [what for key, what in (value._notes or {}).items() if key >= 0]:
-        seen = g
-        if not isinstance(g, Value):
-            seen = as_array(g)
-            if type(seen) is np.ndarray:
-                seen = seen.view()
-                seen.flags.writeable = False  # others may be given the same array
-        answer = hook(seen)
-        if answer is None or answer is seen:
-            continue
-        array = copied(answer._array if isinstance(answer, Value) else answer)
-        if array.shape != value._array.shape or array.dtype.kind != "f":
-            raise ValueError(
-                f"register_hook: the hook {getattr(hook, '__name__', hook)!r} of {_called(value)} "
-                f"returned {array.dtype} of shape {array.shape}; wanted a gradient of shape "
-                f"{value._array.shape}, or None to leave it as it is"
-            )
-        if not isinstance(g, Value):
-            g = array.astype(dtype, copy=False)
-        elif not isinstance(answer, Value):
-            g = kind.wrap(array.astype(dtype, copy=False))
-        else:
-            g = _cast(answer, dtype)
-    return g
-
-
-def _cast(x: Any, dtype: np.dtype[Any]) -> Any:
-    """A Value in this dtype, by an op if it has another."""
-    return x if x._array.dtype == dtype else x.astype(dtype)
-
-
 def _leading_to(targets: Sequence[Value], values: list[Any]) -> set[int]:
     """The numbers of the values whose gradient is needed to reach a target."""
     leading = {target.number for target in targets}
@@ -244,15 +194,10 @@ def _recorded_values(value: Value) -> list[Any]:
             recorded.append(x)
         else:
             raise RuntimeError(
-                f"create_graph: the data of {_called(x)} was changed after {_called(value)} was "
+                f"create_graph: the data of {called(x)} was changed after {called(value)} was "
                 "computed from it; differentiate before the update, or compute again after it"
             )
     return recorded
-
-
-def _called(value: Value) -> str:
-    made = f"the result of {value.op.name}" if value.op else "a leaf"
-    return f"{value.name or made} {value._array.shape}"
 
 
 def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:
@@ -295,14 +240,14 @@ def _seed(root: Value, gradient: Any, caller: str) -> Any:
     """The gradient to start from: as given, or 1 for a scalar."""
     if not root._needs_grad:
         raise RuntimeError(
-            f"{caller}: {_called(root)} needs no gradient: nothing it was computed from has "
+            f"{caller}: {called(root)} needs no gradient: nothing it was computed from has "
             "requires_grad=True, or it was computed under no_grad"
         )
     shape, dtype = root._array.shape, root._array.dtype
     if gradient is None:
         if root._array.size != 1:
             raise RuntimeError(
-                f"{caller}: {_called(root)} is not a scalar; take .sum() or .mean() first, or pass "
+                f"{caller}: {called(root)} is not a scalar; take .sum() or .mean() first, or pass "
                 f"gradient=, an array of shape {shape}: what each element is worth"
             )
         return dtype.type(1) if not shape else np.ones(shape, dtype)
@@ -317,7 +262,7 @@ def _seed(root: Value, gradient: Any, caller: str) -> Any:
 def _as_value(seed: Any, gradient: Any, kind: type[Value]) -> Any:
     """The seed to be differentiated through: the Value that was given, where one was."""
     given = isinstance(gradient, Value)
-    return _cast(gradient, seed.dtype) if given else kind.wrap(as_array(seed))
+    return cast(gradient, seed.dtype) if given else kind.wrap(as_array(seed))
 
 
 def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -> None:
@@ -338,7 +283,7 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     if root._notes is not None:
         root._notes.pop(HOOKED, None)
     listeners = _listeners()
-    walk = _walk(root, seed, None, _noted, every=retain_grads or bool(listeners))
+    walk = _walk(root, seed, None, noted, every=retain_grads or bool(listeners))
     kept = [
         (value, g)
         for value, g, _ in (_told(walk, listeners) if listeners else walk)
@@ -403,14 +348,14 @@ def grad(
     with enable_grad() if create_graph else no_grad():
         if create_graph:
             seed = _as_value(seed, gradient, kind)
-        walk = _told(_walk(output, seed, targets, _hooked), listeners)
+        walk = _told(_walk(output, seed, targets, hooked), listeners)
         found = {value.number: g for value, g, _ in walk if value.number in numbers}
     results: list[Any] = []
     for k, target in enumerate(targets):
         g = found.get(target.number)
         if g is None and not allow_unused:
             raise RuntimeError(
-                f"grad: the output does not depend on inputs[{k}], {_called(target)}"
+                f"grad: the output does not depend on inputs[{k}], {called(target)}"
                 + ("" if target._needs_grad else ", which has requires_grad=False")
                 + "; pass allow_unused=True to get None for it"
             )

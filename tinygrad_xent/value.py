@@ -189,6 +189,17 @@ def known(condition: Any) -> bool:
     return condition._known() if hasattr(condition, "_known") else bool(condition)
 
 
+def cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """A Value in this dtype, by an op if it has another."""
+    return x if x._array.dtype == dtype else x.astype(dtype)
+
+
+def called(value: Value) -> str:
+    """What an error calls a value: its name or how it was made, and its shape."""
+    made = f"the result of {value.op.name}" if value.op else "a leaf"
+    return f"{value.name or made} {value._array.shape}"
+
+
 class Listener:
     """Who is told what the engine does, while it listens; subclasses define what they hear."""
 

@@ -44,7 +44,7 @@ RULES = sorted(
     for path in (PACKAGE / "ops").glob("*.py")
     if path.name not in ("__init__.py", "calling.py") and f"ops/{path.name}" not in FUSED
 )
-GROUPS = {"walk": ["backprop.py"], "fused": FUSED, "rules": RULES}
+GROUPS = {"walk": ["backprop.py", "hooks.py"], "fused": FUSED, "rules": RULES}
 
 ENGINE = ["backprop", "hooks", "derivatives", "tensor", "anomaly", "op", "threads", "story", "ops"]
 ENGINE += ["compiler"]
@@ -53,6 +53,7 @@ OPS = ["ops", "ops_conveniences", "losses", "errors", "op", "cross_entropy_optio
 OPS += ["ops_properties"]
 TESTS = {
     "backprop.py": ENGINE,
+    "hooks.py": [*ENGINE, "player"],
     "ops/cross_entropy.py": [*XENT[1:], XENT[0], "accuracy", "errors"],
     "ops/softmax_xent.py": [*XENT, "accuracy"],
     "ops/linear_cross_entropy.py": ["linear_cross_entropy", "errors", "ops"],
