@@ -92,6 +92,42 @@ def test_the_folder_is_that_of_a_run_that_was_not_broken_off(act, epoch, whole, 
     assert files(out) == whole
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_run_that_was_broken_off_is_not_lost_by_beginning_another(
+    resumed, whole, at, tmp_path, capsys
+):
+    out = tmp_path / "a run"
+    if resumed:  # after Ctrl-C, from where its folder was whole
+        at(1, press)
+        run(*WORDS, "--movie", "--out", str(out))
+    at(4, crash)
+    with pytest.raises(Crash):
+        run(*(["--resume", str(out)] if resumed else [*WORDS, "--movie", "--out", str(out)]))
+    at(-1, crash)
+    before = files(out)
+    assert main(["train", *WORDS, "--out", str(out)]) == 1
+    says = f"broken off; to go on with it: tinygrad-xent train --resume '{out}'; to lose it and"
+    assert says in capsys.readouterr().err
+    assert files(out) == before
+    assert main(["train", "--resume", str(out), "--overwrite"]) == 1
+    assert "give one of them" in capsys.readouterr().err
+    assert files(out) == before
+    run(*WORDS, "--movie", "--out", str(out), "--overwrite")
+    assert files(out) == whole
+
+
+def test_a_run_that_kept_nothing_or_has_ended_is_replaced(whole, at, tmp_path):
+    out = tmp_path / "run"
+    at(0, crash)  # before there is a checkpoint
+    with pytest.raises(Crash):
+        run(*WORDS, "--movie", "--out", str(out))
+    at(2, press)
+    run(*WORDS, "--movie", "--out", str(out))
+    at(-1, crash)
+    run(*WORDS, "--movie", "--out", str(out))
+    assert files(out) == whole
+
+
 def test_it_says_where_it_goes_on_and_that_it_is_finished(at, tmp_path, capsys):
     out = tmp_path / "a run"
     at(2, press)
@@ -152,7 +188,7 @@ def test_a_new_run_in_the_folder_of_another_begins_anew(at, tmp_path):
     (out / ".checkpoint.0123456789abcdef.safetensors").write_bytes(b"half")
     at(0, crash)
     with pytest.raises(Crash):
-        run("--data", "iris", "--out", str(out))
+        run("--data", "iris", "--overwrite", "--out", str(out))
     assert set(files(out)) == {"run.json"}  # a checkpoint would belong to the other
     assert json.loads(files(out)["run.json"])["words"] == ["train", "--data", "iris"]
 

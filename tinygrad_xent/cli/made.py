@@ -63,7 +63,8 @@ def kept(words: Sequence[str]) -> list[str]:
 
 def _without(words: Sequence[str], *options: str) -> list[str]:
     known = argparse.ArgumentParser(add_help=False)
-    known.add_argument("--quiet", action="store_true")
+    for switch in ("--quiet", "--overwrite"):
+        known.add_argument(switch, action="store_true")
     for option in options:
         known.add_argument(option)
     return known.parse_known_args(with_values(words))[1]

@@ -21,11 +21,13 @@ from .made import kept
 from .saying import say
 
 CHECKPOINT, OPTIONS = "checkpoint.safetensors", "run.json"
+PAGE = "index.html"  # the last file of a run: where it is not, the run was broken off
 ANEW = ("epochs", "patience", "data")  # when a run ends, and where its file has moved to
 FREE = (
     "epochs",
     "patience",
     "resume",
+    "overwrite",
     "out",
     "quiet",
     "checkpoint_every",
@@ -50,14 +52,32 @@ def add_resuming_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"epochs from one {CHECKPOINT} to the next, default %(default)s",
     )
+    option(
+        "--overwrite",
+        action="store_true",
+        help="begin anew in the folder of a run that was broken off",
+    )
 
 
-def begin(out: Path, words: Sequence[str]) -> None:
-    """Make the folder that of a new run, which can be resumed from now on."""
+def begin(out: Path, words: Sequence[str], overwrite: bool) -> None:
+    """Make the folder that of a new run, which can be resumed from now on.
+
+    Raises
+    ------
+    ValueError
+        If a run that was broken off would be lost, unless `overwrite`.
+    """
+    if (out / CHECKPOINT).exists() and not (out / PAGE).exists() and not overwrite:
+        again = shlex.join(["tinygrad-xent", "train", "--resume", str(out)])
+        raise ValueError(
+            f"{out}: a run in this folder was broken off; to go on with it: {again}; to lose it "
+            "and begin anew: --overwrite"
+        )
     out.mkdir(parents=True, exist_ok=True)
     tidy(out)
-    with suppress(FileNotFoundError):
-        (out / CHECKPOINT).unlink()  # of another run: the options of this one do not belong to it
+    for name in (CHECKPOINT, PAGE):  # of another run, to which these options do not belong
+        with suppress(FileNotFoundError):
+            (out / name).unlink()
     _write(out, list(words))
 
 
@@ -72,6 +92,8 @@ def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse
         If an option that was given contradicts one of the run, naming it.
     """
     out = options.resume
+    if options.overwrite:
+        raise ValueError("--overwrite begins anew, --resume goes on: give one of them")
     words = _words(out)
     kept, given = _parsed(words, add), _given(options.words, add)
     if "out" in given and given["out"].resolve() != out.resolve():
@@ -92,6 +114,8 @@ def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse
     if words != _words(out):
         _write(out, words)
     tidy(out)
+    with suppress(FileNotFoundError):
+        (out / PAGE).unlink()  # until this run has ended, too
     kept.out, kept.resume, kept.quiet, kept.words = out, out, options.quiet, words
     kept.checkpoint_every = given.get("checkpoint_every", kept.checkpoint_every)
     return kept

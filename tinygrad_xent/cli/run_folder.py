@@ -13,8 +13,9 @@ from ..files import replacing
 from ..training import Evaluation, History
 from . import pictures, run_page
 from .example import Example
+from .resuming import CHECKPOINT, OPTIONS, PAGE
 
-KEPT = ("model.safetensors", "checkpoint.safetensors", "run.json")  # written before the rest
+KEPT = ("model.safetensors", CHECKPOINT, OPTIONS)  # written before the rest
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def write_folder(out: Path, run: Run, say: Any) -> list[str]:
         missing |= why
     for name, why_not in missing.items():
         say(f"no {name}: {why_not}")
-    _write(out / "index.html", run_page.page(out, run, drawn, [*KEPT, *written], missing))
-    return [*written, "index.html"]
+    _write(out / PAGE, run_page.page(out, run, drawn, [*KEPT, *written], missing))
+    return [*written, PAGE]
 
 
 def _write(path: Path, text: str) -> None:

@@ -59,7 +59,7 @@ def train_and_show(options: argparse.Namespace) -> None:
     train, test = parts(options)
     out = options.out or Path("runs") / f"{train.name}-{options.seed}"
     if options.resume is None:
-        begin(out, options.words)
+        begin(out, options.words, options.overwrite)
     # The rows stay as they were read, and each batch is scaled when its turn comes: a large set of
     # pixels is never there as floats.
     scale = data.Standardiser.fit(train.x)
