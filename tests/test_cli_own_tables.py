@@ -21,6 +21,40 @@ def test_data_recognises_decimal_commas(tmp_path, capsys):
     assert "--decimal" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        (list(range(5, 45)), True),
+        ([7 * k % 40 for k in range(40)], True),  # each of 0 ... 39 once
+        ([*range(39), 38], False),
+        ([2 * k for k in range(40)], False),
+        ([k + 0.5 * (k == 3) for k in range(40)], False),
+    ],
+)
+def test_a_column_that_numbers_the_rows_is_told(ids, told, tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    rows = [f"{i},{k % 7 / 2},{'uv'[k % 2]}" for k, i in enumerate(ids)]
+    path.write_text("\n".join(["id,x,class", *rows]), encoding="utf-8")
+    says = "--ignore id"
+    train = ["train", "--data", str(path), "--epochs", "1", "--out", str(tmp_path / "run")]
+    assert main(train) == 0
+    assert (says in capsys.readouterr().out) == told
+    assert main([*train, "--ignore", "id"]) == 0
+    assert says not in capsys.readouterr().out
+    assert main(["data", str(path)]) == 0
+    in_order = ids == sorted(ids)
+    assert (says in capsys.readouterr().out) == (told and in_order)
+
+
+def test_where_rows_are_few_any_column_may_happen_to_number_them(tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    rows = [f"{k},{k % 3},{'uv'[k % 2]}" for k in range(12)]
+    path.write_text("\n".join(["id,x,class", *rows]), encoding="utf-8")
+    assert main(["train", "--data", str(path), "--epochs", "1", "--out", str(tmp_path / "r")]) == 0
+    assert main(["data", str(path)]) == 0
+    assert "--ignore" not in capsys.readouterr().out
+
+
 NASTY = "a\x1b[2J\x07b\u202ec"
 
 

@@ -17,6 +17,7 @@ from ..data.reading.survey import Survey, survey_of
 from .arguments import at_least_one
 from .saying import say
 
+FEW = 12  # rows, which any column may happen to number
 # The options that `tx.data.read` takes as they are.
 READING = (
     *("label", "columns", "ignore", "drop_missing", "limit", "header"),
@@ -118,6 +119,18 @@ def parts(options: argparse.Namespace) -> tuple[data.Dataset, data.Dataset]:
             "at least two classes"
         )
     return whole.split(options.test_fraction, options.seed, tail=options.split == "tail")
+
+
+def numbering(train: data.Dataset, test: data.Dataset) -> list[str]:
+    """The columns that number the rows, in whatever order: nothing can be learnt from those."""
+    rows = len(train) + len(test)
+    low, high = (of(np.stack([of(train.x, 0), of(test.x, 0)]), 0) for of in (np.min, np.max))
+    found = []
+    for k in np.flatnonzero(high.astype(float) - low == rows - 1):
+        column = np.sort(np.concatenate([train.x[:, k], test.x[:, k]]))
+        if rows > FEW and np.array_equal(np.diff(column), np.ones(rows - 1)):
+            found.append(train.features[k])
+    return found
 
 
 def reading(options: argparse.Namespace) -> dict[str, Any]:

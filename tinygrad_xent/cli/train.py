@@ -16,7 +16,7 @@ from ..training import Epoch, Evaluation, History, evaluate, fit
 from . import saying
 from .arguments import folder, seed, sizes
 from .data import add_options as add_data_options
-from .data import name_of, parts
+from .data import name_of, numbering, parts
 from .example import drawn, hardest_example, table
 from .made import how_made
 from .resuming import CHECKPOINT, add_resuming_options, begin, resumed, told_how_to_go_on
@@ -78,6 +78,8 @@ def train_and_show(options: argparse.Namespace) -> None:
     if " left out" in train.source:
         say(train.source)
     say(f"{train.name}: {len(train)} rows to train on, {len(test)} to test, {len(classes)} classes")
+    for name in numbering(train, test):
+        say(f"column {name} numbers the rows, and is trained on: --ignore {name} leaves it out")
     say(f"model {'-'.join(map(str, sizes))}, {sum(p.size for p in model.parameters())} parameters")
     history = _trained(model, train, test, scale, options, out, movie, say)
     model.eval()  # what is drawn and explained is the model in use

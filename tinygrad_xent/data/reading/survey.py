@@ -44,6 +44,7 @@ class _Column:
         self.low, self.high = math.inf, -math.inf
         self.texts: dict[str, int] = {}
         self.others = self.commas = 0
+        self.follow = True  # each number the one before and 1
 
     def add(self, table: Table, cell: str) -> bool:
         """Count a cell; whether it is missing."""
@@ -53,6 +54,7 @@ class _Column:
         number = table.number(cell)
         if number is not None:
             self.numbers += 1
+            self.follow = self.follow and self.high in (-math.inf, number - 1)
             self.low, self.high = min(self.low, number), max(self.high, number)
         else:
             self.others += 1
@@ -74,6 +76,8 @@ class _Column:
         many = len(self.texts) > MOST
         if holds == "numbers":
             values = f"{self.low:g} .. {self.high:g}" if many else told
+            if many and self.follow and not self.missing:
+                values += f" (numbers the rows; --ignore {shown(self.name)[1:-1]})"
         else:
             values = told + (", …" if many else "")
         return ColumnSurvey(shown(self.name)[1:-1], holds, self.missing, values)
