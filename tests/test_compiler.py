@@ -1005,3 +1005,21 @@ def test_programs_at_random_equal_numpy(seed):
         for w, f in results:  # at the end: an earlier result must not be written over
             same(w, f)
     assert len(compiled.programs) == 1
+
+
+def test_long_updates_have_a_heading_for_each_parameter():
+    model = tx.nn.MLP([2, 4, 3], rng=0)
+    for make, headings in ((tx.optim.SGD, []), (tx.optim.Adam, ["# W1", "# b1", "# W2", "# b2"])):
+        optimizer = make(model.parameters(), lr=0.1)
+
+        @tx.compile
+        def step(x, y, optimizer=optimizer):
+            loss = tx.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step(np.ones((5, 2), np.float32), np.array([0, 1, 2, 1, 0]))
+        update = step.source.partition("# update")[2].partition("return loss")[0]
+        assert [x.strip() for x in update.splitlines() if x.strip().startswith("# ")] == headings

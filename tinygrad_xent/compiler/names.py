@@ -123,6 +123,8 @@ class Labels:
 
     def _updated(self, at: int, value: Value, rule: str) -> None:
         self._section(self.mark, at, UPDATE)
+        for node in self.nodes[self.mark : at]:
+            node.part = self.of(value)
         self.mark = at
         self._call(value._array, self.of(value), rule)
 

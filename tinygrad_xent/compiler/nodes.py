@@ -28,6 +28,7 @@ class Node:
         "line",
         "name",
         "number",
+        "part",
         "quiet",
         "section",
         "storage",
@@ -43,7 +44,7 @@ class Node:
         self.writes = False
         self.line = ""
         self.quiet: tuple[tuple[str, str], ...] = ()  # what np.errstate was told around it
-        self.section = self.formula = ""
+        self.section = self.part = self.formula = ""  # part: of the update, which parameter's
         self.name: str | None = None
 
     def __repr__(self) -> str:

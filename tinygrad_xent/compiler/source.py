@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from .buffers import Buffer, Plan
@@ -10,6 +12,8 @@ from .literals import bare, dtype_text
 from .names import UPDATE, identifier
 from .nodes import Node
 from .simplify import of_settings, uses
+
+LONG = 5  # assignments of one parameter's update, from which on they get a heading
 
 
 class Source(Expressions):
@@ -77,7 +81,8 @@ class Source(Expressions):
     # --- lines -----------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        section = ""
+        section = part = ""
+        lines_of = Counter(node.part for node in self.nodes)
         for node in self.nodes:
             if node.kind == "item":
                 self._items.setdefault(node.args[0], []).append(node)
@@ -87,6 +92,9 @@ class Source(Expressions):
             if node.section != section:
                 section = node.section
                 self.lines += [f"# {section}"] if not self.lines else ["", f"# {section}"]
+            if lines_of[node.part] >= LONG and node.part not in ("", part):
+                self.lines += [f"# {node.part}"] if not part else ["", f"# {node.part}"]
+            part = node.part or part
             self._statement(k, node)
 
     def _statement(self, k: int, node: Node) -> None:
