@@ -55,10 +55,10 @@ def run(name, examples, seed=0, kept=None):
             module.attempt(path.read_bytes(), folder)
         for k in range(examples):
             content = module.mutate(rng, files[int(rng.integers(len(files)))])
-            began = time.perf_counter()
+            began = time.process_time()  # what others on the machine take does not count
             try:
                 passed += bool(module.attempt(content, folder))
-                took = time.perf_counter() - began
+                took = time.process_time() - began
                 assert took < SECONDS, f"took {took:.1f} s"
             except BaseException:
                 path = Path(kept or ".", f"hostile-{name}-{seed}-{k}")
