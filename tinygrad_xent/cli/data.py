@@ -150,9 +150,13 @@ def name_of(options: argparse.Namespace, rows: data.Dataset) -> str:
 def _first(rows: data.Dataset, options: argparse.Namespace) -> data.Dataset:
     """A set of the package, of which a limit may be taken but whose columns are known."""
     for option in ("label", "columns", "ignore", "drop_missing", "header", "delimiter"):
-        if getattr(options, option) not in (None, (), False):
-            text = option.replace("_", "-")
-            raise ValueError(f"--{text} is for tables; {options.data} is a set of the package")
+        given = getattr(options, option)
+        if given in (None, (), False) or (option == "label" and given == rows.label):
+            continue
+        text = f"--{option.replace('_', '-')} is for tables; {options.data} is a set of the package"
+        if option == "label" and rows.label is not None:
+            text += f", whose label is {rows.label!r}"
+        raise ValueError(text)
     if options.limit is None:
         return rows
     from dataclasses import replace
@@ -223,7 +227,7 @@ def _about(rows: data.Dataset) -> str:
         f"{rows.name}: {len(rows)} rows of {rows.x.shape[1]} columns, {rows.x.dtype}",
         f"source: {rows.source}",
         f"columns: {_some(rows.features)}",
-        f"classes: {_some(_counts(rows))}",
+        f"classes: {_some(_counts(rows))}" + (f" (in {rows.label})" if rows.label else ""),
     ]
     if rows.test is not None:
         lines += [f"test part: {len(rows.test)} rows: {_some(_counts(rows.test))}"]

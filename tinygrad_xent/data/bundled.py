@@ -44,6 +44,8 @@ LICENCES = {  # in a word or two; the whole of it is in LICENSES.md
     "wine": "BSD-3-Clause",
 }
 
+LABELS = {"digits": "digit", "penguins": "species", "iris": "species", "wine": "cultivar"}
+
 
 def read(name: str) -> Dataset:
     """Return the bundled set `name` (a key of BUNDLED), read afresh from its file.
@@ -65,4 +67,5 @@ def read(name: str) -> Dataset:
             classes=tuple(file["classes"].tolist()),
             features=tuple(file["features"].tolist()),
             source=source,
+            label=LABELS[name],
         )
