@@ -875,7 +875,7 @@ def test_the_source_reads_as_a_person_writes():
         "# forward",
         "np.dot(x, W1, out=z1)                         # (64, 16)",
         "np.add(z1, b1, out=z1)                        # x W + b: (64, 16)",
-        "np.maximum(z1, zero, out=h1)                  # max(x, 0): (64, 16)",
+        "np.maximum(z1, zeros, out=h1)                 # max(x, 0): (64, 16)",
         "losses, q_minus_p = softmax_xent(z2, labels)",
         "# backward",
         "np.divide(q_minus_p, N, out=dz2)              # ḡ (q - p) / N: (64, 3)",

@@ -17,6 +17,7 @@ from .nodes import Node
 from .simplify import COMPARING
 from .texts import Texts, numpy_names
 
+ARRAYS = {"np.zeros": "zeros", "np.ones": "ones"}
 WORDS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
 WIDTH = 44  # where comments start
 # How closely an operator binds what stands beside it.
@@ -89,14 +90,17 @@ class Expressions:
         return self._numbers[key]
 
     def _constant(self, value: Any, wanted: str) -> str:
-        key = "c", str(value.dtype), value.shape, value.strides, value.tobytes()
+        made = pattern(value) if value.ndim else None
+        key = "c", str(value.dtype), value.shape, value.strides, made or value.tobytes()
         if key in self._numbers:
             return self._numbers[key]
         is_share = not value.ndim and value.dtype.kind == "f" and self.is_share(float(value))
-        ones = value.ndim and value.size and np.all(value == 1)
-        made = pattern(value) if value.ndim else None
-        rows = made is not None and made.startswith("np.arange") and value.size == self.rows
-        wanted = "ones" if ones else "rows" if rows else "one_over_N" if is_share else wanted
+        if is_share:
+            wanted = "one_over_N"
+        elif made is not None:
+            maker = made.partition("(")[0]
+            counted = maker == "np.arange" and value.size == self.rows
+            wanted = "rows" if counted else ARRAYS.get(maker, wanted)
         name = self._numbers[key] = self.unique(wanted)
         if not value.ndim:
             number = float(value) if value.dtype.kind == "f" else value.item()

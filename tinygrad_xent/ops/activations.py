@@ -38,7 +38,7 @@ class Relu(Op):
 
     @formula("max(x, 0)")
     def forward(self, x: Any) -> Any:
-        return np.maximum(x, zeros_beside(x) if type(x) is np.ndarray else 0)
+        return np.maximum(x, zeros_beside(x) if isinstance(x, np.ndarray) else 0)
 
     @formula("ḡ ⊙ [x > 0]")
     def vjp_x(self, g: Any, y: Any, x: Any) -> Any:
