@@ -568,6 +568,18 @@ INTEGERS = tx.Tensor(np.array([[3, 1], [2, 2]]))
         (lambda t: tx.float_power(t, 2), np.float64),
         (lambda t: t.astype(np.float64), np.float64),
         (lambda t: tx.sum(t, dtype=np.float64), np.float64),
+        (lambda t: tx.prod(t, dtype=np.float64), np.float64),
+        (lambda t: tx.cumsum(t, 0, dtype=np.float64), np.float64),
+        (lambda t: tx.cumprod(t, dtype=np.float16), np.float16),
+        (lambda t: tx.diff(t), np.int64),
+        (lambda t: tx.diff(t, prepend=1, append=[[0], [5]]), np.int64),
+        (lambda t: tx.recurrence(t, t), np.int64),
+        (lambda t: tx.pad(t, 1, constant_values=7), np.int64),
+        (lambda t: tx.kron(t, t), np.int64),
+        (lambda t: tx.median(t, 0), np.float32),
+        (lambda t: tx.linspace(t, 1, 3), np.float32),
+        (lambda t: tx.float_power(2, t), np.float64),
+        (tx.relu, np.int64),
     ],
 )
 def test_integers_stay_integers_or_become_the_default_float(f, dtype):
@@ -594,6 +606,14 @@ def test_integers_stay_integers_or_become_the_default_float(f, dtype):
         lambda t: tx.triu(t[None]),
         lambda t: tx.median(t),
         lambda t: tx.pad(t, 1, constant_values=1.5),
+        lambda t: tx.linspace(t, np.arange(3), 4),
+        lambda t: tx.linspace(np.float64(1), t, 4),
+        lambda t: tx.linspace([1, 2, 3], t, 4),
+        lambda t: tx.gradient(t, [0.0, 1.0, 3.0]),
+        lambda t: tx.gradient(t, np.float64(0.3)),
+        lambda t: tx.diff(t, prepend=np.float64(2.0), append=1.5),
+        lambda t: tx.recurrence(np.arange(3), t),
+        lambda t: tx.einsum("i,i->", t, np.arange(3)),
     ],
 )
 def test_constants_do_not_widen(f, dtype):

@@ -218,10 +218,10 @@ class Where(Op):
 @implements(np.where)
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where the condition holds, ``y`` elsewhere; no gradient goes to what was not chosen."""
-    return run(Where(), condition, _beside(x, y), _beside(y, x))
+    return run(Where(), condition, beside(x, y), beside(y, x))
 
 
-def _beside(x: Any, other: Any) -> Any:
+def beside(x: Any, other: Any) -> Any:
     """X in the dtype of the floating Tensor beside it, if x is weak: a number, list or integers."""
     if not isinstance(other, Value) or other._array.dtype.kind != "f" or isinstance(x, Value):
         return x

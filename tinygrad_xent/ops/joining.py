@@ -15,7 +15,6 @@ from .shape import (
     atleast_1d,
     atleast_2d,
     atleast_3d,
-    axes_of,
     axis_of,
     broadcast_to,
     on_axis,
@@ -204,8 +203,9 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     x = as_array(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    shifts, axes = np.broadcast_arrays(shift, axes_of(axis, x.ndim, "roll"))
-    return run(Roll(tuple(shifts.ravel().tolist()), tuple(axes.ravel().tolist())), x)
+    shifts, axes = (pair.ravel().tolist() for pair in np.broadcast_arrays(shift, axis))
+    # One axis may be rolled twice.
+    return run(Roll(tuple(shifts), tuple(axis_of(k, x.ndim, "roll") for k in axes)), x)
 
 
 @implements(np.tile)
