@@ -200,6 +200,15 @@ def test_powers_at_zero():
     np.testing.assert_array_equal(y.grad, [0.0, 0.0, 0.0])
 
 
+@pytest.mark.parametrize("f", [ops.power, ops.float_power])
+@pytest.mark.parametrize("n", [3, 3.0, np.int64(3), np.float64(3)])
+def test_a_number_as_the_exponent_is_no_input(f, n):
+    y = f(tx.Tensor([1.0, 2.0], requires_grad=True), n)
+    assert (y.op.formula(), len(y.inputs)) in {("x^3", 1), ("x^3.0", 1)}
+    assert ops.power(2, n) == 8
+    assert type(ops.float_power(2, n)) is np.float64
+
+
 @pytest.mark.parametrize("x", [-1e4, -800.0, -40.0, 0.0, 40.0, 800.0, 1e4])
 def test_sigmoid_keeps_its_digits_and_never_overflows(x):
     import mpmath

@@ -227,11 +227,7 @@ def power(x: Any, y: Any) -> Any:
 @implements(np.float_power)
 def float_power(x: Any, y: Any) -> Any:
     """``x ** y`` in float64, whatever the dtypes."""
-    numbers = (int, float)
-    return power(
-        x if isinstance(x, numbers) else astype(x, np.float64),
-        y if isinstance(y, numbers) else astype(y, np.float64),
-    )
+    return power(astype(x, np.float64), y if isinstance(y, (int, float)) else astype(y, np.float64))
 
 
 @implements(np.linspace)

@@ -203,7 +203,12 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     x = as_array(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    shifts, axes = (pair.ravel().tolist() for pair in np.broadcast_arrays(shift, axis))
+    try:
+        shifts, axes = (pair.ravel().tolist() for pair in np.broadcast_arrays(shift, axis))
+    except ValueError as error:
+        raise ValueError(
+            f"roll: shift={shift} along axis={axis}; wanted a shift for each axis, or one"
+        ) from error
     # One axis may be rolled twice.
     return run(Roll(tuple(shifts), tuple(axis_of(k, x.ndim, "roll") for k in axes)), x)
 
