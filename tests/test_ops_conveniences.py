@@ -67,6 +67,7 @@ CALLS = [  # arrays, which have gradients; then options, the last of which may b
     *[("diff", (FIVE, n, axis)) for n in (0, 1, 3) for axis in (0, -1)],
     *[("diff", (V, {"prepend": 2.0})), ("diff", (V, {"append": 2.0}))],
     *[("diff", (A, {"axis": 0, "prepend": [[1.0, 2.0, 3.0]], "append": [[0.5] * 3] * 2}))],
+    *[("diff", (CUBE, {"axis": axis, "prepend": 2.0})) for axis in (0, 1, -1)],
     *[("gradient", (x,)) for x in (V, A, CUBE)],
     *[("gradient", (FIVE, *h)) for h in ((0.5,), (0.5, 2.0), (AT, 2.0), (AT, AT[:4]))],
     *[("gradient", (FIVE, {"axis": axis})) for axis in (0, -1, (1, 0), (0,))],
@@ -104,6 +105,27 @@ def test_as_numpys(name, given):
     if wanted.size:
         weights = np.random.default_rng(0).normal(size=wanted.shape)
         tx.check_gradients(lambda *parts: (call(tx, parts) * weights).sum(), *arrays)
+
+
+@pytest.mark.parametrize(
+    ("call", "drawn"),
+    [
+        (lambda t: tx.diff(t), "getitem subtract"),
+        (lambda t: tx.diff(t, append=1), "concatenate getitem subtract"),
+        (lambda t: tx.pad(t, 1), "scatter_add"),
+        (lambda t: tx.pad(t, 1, constant_values=2), "add scatter_add"),
+        (lambda t: tx.linspace(0.0, t, 3), "add multiply"),
+        (lambda t: tx.linspace(0.0, t, 3, axis=1), "add multiply transpose"),
+        (lambda t: tx.rot90(t, 2), "getitem"),
+        (lambda t: tx.rot90(t, 4), ""),
+        (lambda t: tx.softplus(t), "softplus"),
+        (lambda t: tx.float_power(t, 2), "astype power"),
+    ],
+)
+def test_only_what_is_needed_is_drawn(call, drawn):
+    y = call(tx.Tensor(A, requires_grad=True))
+    names = {value.op.name for value in tx.backprop.order(y) if value.op}
+    assert " ".join(sorted(names)) == drawn
 
 
 @pytest.mark.parametrize(

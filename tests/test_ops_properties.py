@@ -361,6 +361,31 @@ def test_einsum_of_lists_of_numbers():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        ("ij,jk->ik", [(2, 0), (0, 3)]),
+        ("ij,ij->ij", [(1, 1), (2, 0)]),
+        ("ij,ij->j", [(1, 0), (1, 1)]),
+        ("i,i,i->i", [(0,), (1,), (1,)]),
+        ("ii->i", [(0, 0)]),
+        ("i...,i...->...", [(3, 1, 2), (1, 4, 1)]),
+        (" ij , jk ", [(2, 3), (3, 2)]),
+        ("...,...", [(2,), (3, 1)]),
+        ("...i,...j->...ji", [(2, 3), (3,)]),
+    ],
+)
+def test_einsum_of_nothing_and_of_what_is_stretched(text, shapes):
+    arrays = [normal(*shape, seed=k) for k, shape in enumerate(shapes)]
+    leaves = [leaf(a) for a in arrays]
+    y, wanted = tx.einsum(text, *leaves), np.einsum(text, *arrays)
+    assert y.shape == wanted.shape
+    np.testing.assert_allclose(y.numpy(), wanted, rtol=1e-13)
+    for a, g in zip(arrays, tx.grad(y.sum(), leaves), strict=True):
+        assert g.shape == a.shape
+        assert (g.numpy() * a).sum() == pytest.approx(wanted.sum(), rel=1e-12)
+
+
 # --- errors ---------------------------------------------------------------------------------------
 
 T = leaf(np.ones((2, 3)))
