@@ -83,6 +83,8 @@ def test_blocks_of_any_size_follow_the_definition(n, d, k, rows, room, reduction
         loss.backward(upstream if reduction == "none" else 1.0)
     finally:
         kernel.ROOM, kernel.ROWS = before
+    assert [value.op.name for value in tx.backprop.order(loss) if value.op] == [loss.op.name]
+    assert loss.op.name == "linear_cross_entropy"
     log_q = special.log_softmax(x @ W + b, axis=1)
     losses = -log_q[np.arange(n), y]
     np.testing.assert_allclose(
@@ -241,6 +243,15 @@ def test_the_logits_of_all_rows_are_never_there(reduction):
     logits = 4 * n * k
     assert peaks[0] < 0.7 * logits
     assert peaks[1] > 2.9 * logits
+
+
+def test_the_gradient_of_the_weights_is_added_up_without_a_second_one():
+    (x, W, b), y, _ = problem(8, 1500, 1600, np.float32)
+    tracemalloc.start()
+    kernel.linear_xent(x, W, b, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < W.nbytes + 1.2 * kernel.ROOM
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
