@@ -56,7 +56,12 @@ CALLS = [  # arrays, which have gradients; then options, the last of which may b
     *[("sort", (CUBE, axis)) for axis in (None, 1, -3)],
     *[("sort", (x,)) for x in (CUBE, V)],
     *[("partition", (V, k)) for k in (0, 1, 2, -1)],
-    *[("partition", (A, 1, 0)), ("partition", (A, 0)), ("partition", (A, 3, None))],
+    *[
+        ("partition", (CUBE, 1)),
+        ("partition", (A, 1, 0)),
+        ("partition", (A, 0)),
+        ("partition", (A, 3, None)),
+    ],
     *[("take", (A, [[1, 0], [1, -1]], axis)) for axis in (None, 0, -1)],
     *[("take", (A, [-9, 1, 7], axis, {"mode": m})) for axis in (None, 0) for m in ("clip", "wrap")],
     *[("take_along_axis", (A, np.array([[0, 0, 2, 1], [1, 1, 1, 0]]), axis)) for axis in (1, -1)],
@@ -105,6 +110,24 @@ def test_as_numpys(name, given):
     if wanted.size:
         weights = np.random.default_rng(0).normal(size=wanted.shape)
         tx.check_gradients(lambda *parts: (call(tx, parts) * weights).sum(), *arrays)
+
+
+def test_order_along_the_last_axis_and_of_a_single_number():
+    i = np.argsort(CUBE)
+    np.testing.assert_array_equal(tx.take_along_axis(CUBE, i), np.sort(CUBE))
+    for axis in (0, -1, None):
+        assert tx.sort(0.7, axis) == 0.7
+    for axis in (1, -2):
+        with pytest.raises(np.exceptions.AxisError, match=f"sort: axis {axis} is out of bounds"):
+            tx.sort(0.7, axis)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
+def test_the_median_of_what_has_a_nan_is_nan(n):
+    x = np.random.default_rng(n).normal(size=(3, n))
+    x[1, n // 2] = np.nan
+    np.testing.assert_array_equal(np.isnan(tx.median(x, 1)), [False, True, False])
+    assert np.isnan(tx.median(x))
 
 
 @pytest.mark.parametrize(
