@@ -350,6 +350,13 @@ def test_einsum_is_numpys_and_its_gradients_are_right(product):
             assert (h.numpy() * a).sum() == pytest.approx(scalar.item(), rel=1e-9, abs=1e-9)
 
 
+def test_the_rule_of_an_einsum_is_the_one_that_one_would_write():
+    a, b = leaf(normal(2, 3)), leaf(normal(3, 4))
+    y = tx.einsum("ij,jk->ik", a, b)
+    g, h = tx.grad(y, [a, b], np.ones((2, 4)), create_graph=True)
+    assert (g.op.subscripts, h.op.subscripts) == ("ik,jk->ij", "ik,ij->jk")
+
+
 def test_einsum_of_lists_of_numbers():
     a, b = normal(2, 3), normal(3, 4)
     for last in ([], [[2, 0]], [[0]]):
