@@ -240,9 +240,9 @@ def verdict(mutant):
     began = time.monotonic()
     try:
         first, *others = tests_of(mutant.file)  # to collect all of them takes a second
-        code = in_a_child(pytest_on, [first], "-x", nearest=mutant.function)
+        code = in_a_child(pytest_on, [first], "-x", nearest=mutant[:2])
         if code == 0 and others:
-            code = in_a_child(pytest_on, others, "-x", nearest=mutant.function)
+            code = in_a_child(pytest_on, others, "-x", nearest=mutant[:2])
         said = {0: "alive", 4: "broken", 5: "broken", None: "no end"}.get(code, "killed")
         return said, time.monotonic() - began
     finally:
@@ -265,11 +265,11 @@ def in_a_child(function, *arguments, **keywords):
 class NearestFirst:
     """The order in which a mistake is met soon: first the tests named like what it is in."""
 
-    def __init__(self, function):
-        self.name = plain(function.partition(".")[0])
+    def __init__(self, file, function):
+        self.names = plain(function.partition(".")[0]), plain(Path(file).stem)
 
     def pytest_collection_modifyitems(self, items):
-        items.sort(key=lambda item: self.name not in plain(item.nodeid))
+        items.sort(key=lambda item: [name not in plain(item.nodeid) for name in self.names])
 
 
 def plain(name):
@@ -277,7 +277,7 @@ def plain(name):
     return name.replace("_", "").lower()
 
 
-def pytest_on(tests, *options, nearest="", compiled=False):
+def pytest_on(tests, *options, nearest=("", ""), compiled=False):
     """Leave with pytest's code: 0 if all tests pass, 4 or 5 if none could be run."""
     import pytest
 
@@ -290,7 +290,7 @@ def pytest_on(tests, *options, nearest="", compiled=False):
     options += ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-k", TOO_LONG)
     options += ("-p", "no:xdist", "--no-header", "--tb=short")
     options += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # what a fork has loaded already
-    code = pytest.main([*options, *tests], [NearestFirst(nearest)])
+    code = pytest.main([*options, *tests], [NearestFirst(*nearest)])
     sys.stdout.flush()
     os._exit(int(code))
 
