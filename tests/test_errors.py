@@ -37,6 +37,7 @@ SHAPES = [
     (lambda: tx.einsum("ii", A), "einsum: i has size 2, and 3 in operand 0"),
     (lambda: tx.einsum("i", A), "einsum: operand 0 has shape (2, 3), which 'i' does not name axis"),
     (lambda: tx.einsum("...ijk", A), "einsum: operand 0 has shape (2, 3), which '...ijk' does not"),
+    (lambda: tx.einsum("...i...", A), "einsum: operand 0 has shape (2, 3), which '...i...' does"),
     (lambda: tx.einsum("..i", A), "einsum: operand 0 has shape (2, 3), which '..i' does not name"),
     (lambda: tx.einsum("ij->ii", A), "einsum: 'i' in the output; wanted each letter once, from"),
     (lambda: tx.einsum("", A), "einsum: operand 0 has shape (2, 3), which '' does not name axis"),
