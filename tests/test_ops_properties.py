@@ -171,6 +171,7 @@ def test_what_was_not_chosen_leaks_no_nan():
         (tx.gelu, 40.0, 1.0, 0.0),
         (tx.gelu, -40.0, 0.0, 0.0),
         (tx.elu, 800.0, 1.0, 0.0),
+        (lambda x: tx.elu(x, 2.0), 0.0, 2.0, 2.0),
         (tx.log_sigmoid, -800.0, 1.0, 0.0),
         (lambda x: tx.logaddexp(x, -np.inf), 3.0, 1.0, 0.0),
         (lambda x: tx.arctan2(x, leaf(0.0)), 0.0, 0.0, 0.0),
