@@ -227,7 +227,14 @@ def prepare(folder, files):
     sys.path[:] = [p for p in sys.path if p and Path(p).resolve() not in (ROOT, ROOT / "tests")]
     sys.path.insert(0, str(here))
     os.environ |= {"CI": "1", "PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1"}
-    hypothesis.settings.register_profile("quick", derandomize=True, database=None)
+    hypothesis.settings.register_profile(  # one failing example is enough, however large
+        "quick",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+        report_multiple_bugs=False,
+    )
     tests = dict.fromkeys(test for file in files for test in tests_of(file))
     in_a_child(pytest_on, tests, "--collect-only", compiled=True)
 
@@ -288,7 +295,7 @@ def pytest_on(tests, *options, nearest=("", ""), compiled=False):
     os.dup2(said, 2)
     sys.dont_write_bytecode = not compiled  # of what has a mistake in it nothing is kept
     options += ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-k", TOO_LONG)
-    options += ("-p", "no:xdist", "--no-header", "--tb=short")
+    options += ("--hypothesis-profile=quick", "-p", "no:xdist", "--no-header", "--tb=short")
     options += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # what a fork has loaded already
     code = pytest.main([*options, *tests], [NearestFirst(*nearest)])
     sys.stdout.flush()
