@@ -628,6 +628,8 @@ def test_integers_stay_integers_or_become_the_default_float(f, dtype):
     [
         lambda t: tx.where(t > 0, t, np.arange(3)),
         lambda t: tx.where([True, False, True], np.float64(2.0), t),
+        lambda t: tx.where(t > 0, t, tx.Tensor(np.arange(3))),
+        lambda t: tx.where(t > 0, tx.Tensor(np.array(2)), t),
         lambda t: tx.where(t > 0, t, [1, 2, 3]),
         lambda t: tx.concatenate([t, np.arange(3)]),
         lambda t: tx.stack([t, [1, 2, 3]]),
@@ -655,6 +657,13 @@ def test_constants_do_not_widen(f, dtype):
     assert y.dtype == dtype
     y.sum().backward()
     assert t.grad.dtype == dtype
+
+
+def test_a_condition_stays_what_it_is():
+    c = np.array([True, False])
+    for condition in (c, tx.Tensor(c), tx.Tensor(np.arange(2))):
+        y = tx.where(condition, leaf([1.0, 2.0]), 0.0)
+        assert y.recorded[1].dtype == condition.dtype
 
 
 def test_round_of_python():
