@@ -633,6 +633,8 @@ def test_integers_stay_integers_or_become_the_default_float(f, dtype):
         lambda t: tx.where(t > 0, t, [1, 2, 3]),
         lambda t: tx.concatenate([t, np.arange(3)]),
         lambda t: tx.stack([t, [1, 2, 3]]),
+        lambda t: tx.stack([1.5, t[0], np.float64(2.0), tx.Tensor(np.array(3))]),
+        lambda t: tx.mean([t[0], 3.0]),
         lambda t: tx.maximum(t, np.arange(3)),
         lambda t: tx.hypot(t, np.float64(2.0)),
         lambda t: tx.clip(t, np.float64(-1.0), np.arange(3)),

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
+from ..value import Value
 from .calling import as_array, run
+from .elementary import beside
 from .indexing import getitem, scatter_add
 from .shape import (
     atleast_1d,
@@ -60,6 +62,8 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
 
 
 class Stack(Op):
+    keeps_integers = True  # made into the dtype of the others before
+
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
@@ -82,6 +86,8 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
         If the shapes differ, naming the first that does.
     """
     arrays = [as_array(a) for a in arrays]
+    tensor = next((a for a in arrays if isinstance(a, Value) and a.dtype.kind == "f"), None)
+    arrays = [beside(a, tensor) for a in arrays]
     if arrays:
         axis = axis_of(axis, arrays[0].ndim + 1, "stack")
     try:
