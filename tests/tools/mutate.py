@@ -63,7 +63,7 @@ TESTS = {
     "ops/dropout.py": ["nn_dropout", *OPS],
     "ops/einsum.py": ["ops_properties", *OPS],
     "ops/guards.py": ["cross_entropy_options", *OPS],
-    "ops/indexing.py": ["ops_conveniences", *OPS],
+    "ops/indexing.py": ["ops_conveniences", *OPS, "compiler"],
     "ops/joining.py": ["ops_conveniences", *OPS],
     "ops/rounding.py": [*OPS, "tensor"],
 }
