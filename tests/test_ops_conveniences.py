@@ -17,7 +17,7 @@ AT = [0.0, 0.5, 2.0, 2.5, 4.0]  # uneven places of samples
 CALLS = [  # arrays, which have gradients; then options, the last of which may be keywords
     *[(name, (x,)) for name in ("fliplr", "flipud", "rot90") for x in (A, CUBE)],
     ("flipud", (V,)),
-    *[(name, pair) for name in JOINS for pair in ((V, W), (A, B))],
+    *[(name, group) for name in JOINS for group in ((V, W), (A, B), (V,), (A,))],
     *[(name, (SCALAR, SCALAR)) for name in JOINS if name != "concatenate"],
     ("hstack", (CUBE, CUBE)),
     ("column_stack", (A, B[:, 0])),
