@@ -15,6 +15,7 @@ def words_of(x):
 A = tx.Tensor(np.ones((2, 3)), requires_grad=True)
 B = tx.Tensor(np.ones((4, 5)), requires_grad=True)
 V = tx.Tensor(np.ones(3), requires_grad=True)
+HUGE = np.broadcast_to(0.0, 2**59)
 
 SHAPES = [
     (lambda: A @ B, "matmul: (2, 3) @ (4, 5): inner sizes 3 and 4 differ; wanted a right operand"),
@@ -61,6 +62,7 @@ SHAPES = [
     (lambda: tx.roll(A, (1, 2, 3), (0, 1)), "roll: shift=(1, 2, 3) along axis=(0, 1); wanted"),
     (lambda: tx.repeat(A, -1), "repeat: repeats of shape (); wanted one count that is not negat"),
     (lambda: tx.concatenate([V, A]), "concatenate: arrays[1] has shape (2, 3), wanted (3,) exc"),
+    (lambda: tx.concatenate([HUGE, HUGE]), "concatenate: array is too big"),
     (lambda: tx.concatenate([A, A, A[:, :2]]), "concatenate: arrays[2] has shape (2, 2), wanted"),
     (lambda: tx.linspace(V, V, -1), "linspace: num=-1; wanted 0 or more"),
     (lambda: tx.diag(np.ones((2, 2, 2))), "diag: got shape (2, 2, 2); wanted one axis or two"),

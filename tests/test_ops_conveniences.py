@@ -95,18 +95,21 @@ def test_as_numpys(name, given):
     arrays = [part for part in given if is_leaf(part)]
     options = [part for part in given if not is_leaf(part) and not isinstance(part, dict)]
     keywords = given[-1] if isinstance(given[-1], dict) else {}
+    shapes = []
 
     def call(functions, parts):
         function = getattr(functions, name)
         y = function(parts, **keywords) if name in JOINS else function(*parts, *options, **keywords)
         if not isinstance(y, (list, tuple)):
             return y
+        shapes.append([part.shape for part in y])
         return functions.concatenate([functions.ravel(part) for part in y])
 
     wanted = call(np, arrays)
     ours = call(tx, [tx.Tensor(a, requires_grad=True) for a in arrays])
     np.testing.assert_allclose(ours.numpy(), wanted, rtol=1e-14, atol=1e-14)
     assert (ours.shape, ours.dtype) == (wanted.shape, np.float64)
+    assert shapes[:1] == shapes[1:]
     if wanted.size:
         weights = np.random.default_rng(0).normal(size=wanted.shape)
         tx.check_gradients(lambda *parts: (call(tx, parts) * weights).sum(), *arrays)

@@ -58,7 +58,7 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     try:
         return apply(Concatenate(axis), *arrays)
     except ValueError as error:
-        raise ValueError(f"concatenate: {_odd_one(arrays, axis)}") from error
+        raise ValueError(f"concatenate: {_odd_one(arrays, axis, error)}") from error
 
 
 class Stack(Op):
@@ -93,11 +93,11 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     try:
         return apply(Stack(axis), *arrays)
     except ValueError as error:
-        raise ValueError(f"stack: {_odd_one(arrays)}") from error
+        raise ValueError(f"stack: {_odd_one(arrays, None, error)}") from error
 
 
-def _odd_one(arrays: Sequence[Any], axis: int | None = None) -> str:
-    """Which of the arrays does not fit the first."""
+def _odd_one(arrays: Sequence[Any], axis: int | None, error: Exception) -> str:
+    """Which of the arrays does not fit the first, or else what the error says."""
     if not arrays:
         return "no arrays to join"
     first = arrays[0].shape
@@ -106,7 +106,7 @@ def _odd_one(arrays: Sequence[Any], axis: int | None = None) -> str:
         if a.ndim != len(first) or any(n != m for k, (n, m) in sizes if k != axis):
             where = "" if axis is None else f" except on axis {axis}"
             return f"arrays[{i}] has shape {a.shape}, wanted {first}{where}"
-    return "the arrays do not fit"
+    return str(error)
 
 
 @implements(np.hstack)
