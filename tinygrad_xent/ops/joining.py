@@ -86,7 +86,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
         If the shapes differ, naming the first that does.
     """
     arrays = [as_array(a) for a in arrays]
-    tensor = next((a for a in arrays if isinstance(a, Value) and a.dtype.kind == "f"), None)
+    tensor = next((a for a in arrays if isinstance(a, Value) and a._array.dtype.kind == "f"), None)
     arrays = [beside(a, tensor) for a in arrays]
     if arrays:
         axis = axis_of(axis, arrays[0].ndim + 1, "stack")
