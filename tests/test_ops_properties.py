@@ -661,6 +661,28 @@ def test_constants_do_not_widen(f, dtype):
     assert t.grad.dtype == dtype
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "dtype"),
+    [
+        (leaf([0.0, 1.0], np.float32), np.ones(2), np.float64),
+        (leaf(0.0, np.float32), leaf([2.0, 3.0]), np.float64),
+        (leaf([0.0, 1.0], np.float16), np.ones(2, np.float32), np.float32),
+        (np.float32(0), np.float32(1), np.float32),
+        (np.ones(2, np.float32), 3.0, np.float32),
+        (np.arange(2), 3, np.float64),
+        (0, 1, np.float64),
+    ],
+)
+def test_the_dtype_between_two_ends(start, stop, dtype):
+    for ends in ((start, stop), (stop, start)):
+        y = tx.linspace(*ends, 3)
+        assert y.dtype == dtype
+        a, b = (e.numpy() if isinstance(e, tx.Tensor) else e for e in ends)
+        np.testing.assert_allclose(
+            y.numpy() if isinstance(y, tx.Tensor) else y, np.linspace(a, b, 3)
+        )
+
+
 def test_a_condition_stays_what_it_is():
     c = np.array([True, False])
     for condition in (c, tx.Tensor(c), tx.Tensor(np.arange(2))):
