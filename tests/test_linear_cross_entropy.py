@@ -246,6 +246,15 @@ def test_the_logits_of_all_rows_are_never_there(reduction):
     assert peaks[1] > 2.9 * logits
 
 
+def test_the_kernel_with_its_defaults():
+    (x, W, b), y, _ = problem()
+    log_q = special.log_softmax(x @ W + b, axis=1)
+    dz = np.exp(log_q) - np.eye(5)[y]
+    wanted = -log_q[np.arange(7), y], dz @ W.T, x.T @ dz, dz.sum(axis=0)
+    for a, c in zip(kernel.linear_xent(x, W, b, y), wanted, strict=True):
+        np.testing.assert_allclose(a, c, rtol=1e-12, atol=1e-14)
+
+
 def test_the_gradient_of_the_weights_is_added_up_without_a_second_one():
     (x, W, b), y, _ = problem(8, 1500, 1600, np.float32)
     tracemalloc.start()
