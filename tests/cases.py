@@ -134,7 +134,7 @@ CASES = [
     Case(
         "KLDivergence",
         divergence.kl_divergence,
-        (rows(3, 4), rows(3, 4)[::-1] * 1.5),  # also off the simplex
+        (rows(6, 4).reshape(3, 2, 4), rows(6, 4)[::-1].reshape(3, 2, 4) * 1.5),  # off the simplex
         lambda p, q: special.rel_entr(p, q).sum(axis=-1),
     ),
     Case(

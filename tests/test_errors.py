@@ -15,6 +15,7 @@ def words_of(x):
 A = tx.Tensor(np.ones((2, 3)), requires_grad=True)
 B = tx.Tensor(np.ones((4, 5)), requires_grad=True)
 V = tx.Tensor(np.ones(3), requires_grad=True)
+HUGE = np.broadcast_to(0.0, 2**59)
 
 SHAPES = [
     (lambda: A @ B, "matmul: (2, 3) @ (4, 5): inner sizes 3 and 4 differ; wanted a right operand"),
@@ -32,6 +33,16 @@ SHAPES = [
     (lambda: tx.stack([A, B]), "stack: arrays[1] has shape (4, 5), wanted (2, 3)"),
     (lambda: tx.split(A, 2, axis=1), "split: axis 1 of size 3 in 2 parts; wanted a divisor of 3"),
     (lambda: tx.einsum("ij,jk->ik", A, B), "einsum: j has size 3, and 4 in operand 1"),
+    (lambda: tx.einsum("i,i,i", V[:0], V[:1], V[:2]), "einsum: i has size 0, and 2 in operand 2"),
+    (lambda: tx.einsum("i,i,i", V[:1], V, V[:2]), "einsum: i has size 3, and 2 in operand 2"),
+    (lambda: tx.einsum("ii", A), "einsum: i has size 2, and 3 in operand 0"),
+    (lambda: tx.einsum("i", A), "einsum: operand 0 has shape (2, 3), which 'i' does not name axis"),
+    (lambda: tx.einsum("...ijk", A), "einsum: operand 0 has shape (2, 3), which '...ijk' does not"),
+    (lambda: tx.einsum("...i...", A), "einsum: operand 0 has shape (2, 3), which '...i...' does"),
+    (lambda: tx.einsum("..i", A), "einsum: operand 0 has shape (2, 3), which '..i' does not name"),
+    (lambda: tx.einsum("ij->ii", A), "einsum: 'i' in the output; wanted each letter once, from"),
+    (lambda: tx.einsum("", A), "einsum: operand 0 has shape (2, 3), which '' does not name axis"),
+    (lambda: tx.einsum(), "einsum: no operands; wanted subscripts and arrays"),
     (lambda: tx.einsum("ij->ijk", A), "einsum: 'k' in the output"),
     (lambda: tx.einsum("ij,jk", A), "einsum: 'ij,jk' is for 2 operands; got 1"),
     (lambda: tx.take_along_axis(A, np.array([1]), 1), "take_along_axis: indices of shape (1,)"),
@@ -39,6 +50,20 @@ SHAPES = [
     (lambda: tx.gradient(V, edge_order=3), "gradient: 0 spacings, edge_order=3; wanted one or 1"),
     (lambda: tx.gradient(A[:1]), "gradient: axis 0 has size 1; wanted 2 or more"),
     (lambda: tx.gradient(V, [0.0, 1.0]), "gradient: 2 places for the 3 samples of axis 0"),
+    (lambda: tx.gradient(A, edge_order=2), "gradient: axis 0 has size 2; wanted 3 or more"),
+    (lambda: tx.gradient(A, 1.0, 2.0, 3.0), "gradient: 3 spacings, edge_order=1; wanted one or 2"),
+    (lambda: tx.gradient(A, 1.0, 2.0, axis=0), "gradient: 2 spacings, edge_order=1; wanted one"),
+    (lambda: tx.gradient(V, edge_order=0), "gradient: 0 spacings, edge_order=0; wanted one or 1"),
+    (lambda: tx.diff(V, -1), "diff: n=-1; wanted 0 or more"),
+    (lambda: tx.take(V, [0], mode="edge"), "take: mode='edge'; wanted 'raise', 'clip' or 'wrap'"),
+    (lambda: tx.diagonal(V), "diagonal: got shape (3,); wanted two axes or more"),
+    (lambda: tx.array_split(A, 0), "array_split: 0 sections; wanted 1 or more"),
+    (lambda: tx.roll(A, (1, 2), (0, 5)), "roll: axis 5 is out of bounds"),
+    (lambda: tx.roll(A, (1, 2, 3), (0, 1)), "roll: shift=(1, 2, 3) along axis=(0, 1); wanted"),
+    (lambda: tx.repeat(A, -1), "repeat: repeats of shape (); wanted one count that is not negat"),
+    (lambda: tx.concatenate([V, A]), "concatenate: arrays[1] has shape (2, 3), wanted (3,) exc"),
+    (lambda: tx.concatenate([HUGE, HUGE]), "concatenate: array is too big"),
+    (lambda: tx.concatenate([A, A, A[:, :2]]), "concatenate: arrays[2] has shape (2, 2), wanted"),
     (lambda: tx.linspace(V, V, -1), "linspace: num=-1; wanted 0 or more"),
     (lambda: tx.diag(np.ones((2, 2, 2))), "diag: got shape (2, 2, 2); wanted one axis or two"),
     (lambda: tx.max(np.ones((0, 3)), axis=0), "max: zero-size array"),

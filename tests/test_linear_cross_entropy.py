@@ -11,6 +11,7 @@ from scipy import special
 
 import tinygrad_xent as tx
 from tinygrad_xent.ops import linear_xent as kernel
+from tinygrad_xent.ops.linear_cross_entropy import LinearCrossEntropy
 
 REDUCTIONS = ["mean", "sum", "none"]
 OPTIONS = [
@@ -83,6 +84,8 @@ def test_blocks_of_any_size_follow_the_definition(n, d, k, rows, room, reduction
         loss.backward(upstream if reduction == "none" else 1.0)
     finally:
         kernel.ROOM, kernel.ROWS = before
+    assert [value.op.name for value in tx.backprop.order(loss) if value.op] == [loss.op.name]
+    assert loss.op.name == "linear_cross_entropy"
     log_q = special.log_softmax(x @ W + b, axis=1)
     losses = -log_q[np.arange(n), y]
     np.testing.assert_allclose(
@@ -243,15 +246,48 @@ def test_the_logits_of_all_rows_are_never_there(reduction):
     assert peaks[1] > 2.9 * logits
 
 
+def test_the_kernel_with_its_defaults():
+    (x, W, b), y, _ = problem()
+    log_q = special.log_softmax(x @ W + b, axis=1)
+    dz = np.exp(log_q) - np.eye(5)[y]
+    wanted = -log_q[np.arange(7), y], dz @ W.T, x.T @ dz, dz.sum(axis=0)
+    for a, c in zip(kernel.linear_xent(x, W, b, y), wanted, strict=True):
+        np.testing.assert_allclose(a, c, rtol=1e-12, atol=1e-14)
+
+
+def test_the_gradient_of_the_weights_is_added_up_without_a_second_one():
+    (x, W, b), y, _ = problem(8, 1500, 1600, np.float32)
+    tracemalloc.start()
+    kernel.linear_xent(x, W, b, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < W.nbytes + 1.2 * kernel.ROOM
+
+
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_forward_computes_the_gradients_that_are_wanted(reduction):
-    (x, W, b), y, _ = problem()
+    (x, W, b), y, upstream = problem()
     frozen, free = tx.Tensor(x), tx.Tensor(W, requires_grad=True)
     loss = tx.linear_cross_entropy(frozen, free, y, b, reduction=reduction)
     assert set(loss.op.saved) == (set() if reduction == "none" else {"dW"})
+    loss.backward(upstream if reduction == "none" else None)
+    assert set(loss.op.saved) == ({"g", "dW"} if reduction == "none" else {"dW"})
     with tx.no_grad():
         loss = tx.linear_cross_entropy(frozen, free, y, b, reduction=reduction)
     assert not loss.requires_grad
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_the_blocks_are_computed_once_or_twice(reduction, monkeypatch):
+    calls = []
+    whole = LinearCrossEntropy.blocks
+    monkeypatch.setattr(LinearCrossEntropy, "blocks", lambda *a: calls.append(a) or whole(*a))
+    arrays, y, upstream = problem()
+    tensors = leaves(arrays)
+    loss = tx.linear_cross_entropy(*tensors[:2], y, tensors[2], reduction=reduction)
+    assert len(calls) == 1
+    loss.backward(upstream if reduction == "none" else None)
+    assert len(calls) == (2 if reduction == "none" else 1)
 
 
 def test_the_graph_is_freed_at_once():
@@ -275,6 +311,7 @@ def test_features_with_more_axes_or_with_one(reduction):
     a = tx.linear_cross_entropy(*ours[:2], y, ours[2], reduction=reduction)
     c = tx.unfused_linear_cross_entropy(*twins[:2], y, twins[2], reduction=reduction)
     assert a.shape == c.shape == ((2, 3) if reduction == "none" else ())
+    assert "linear_cross_entropy" in {value.op.name for value in tx.backprop.order(a) if value.op}
     a.backward(seed)
     c.backward(seed)
     for s, t in zip(ours, twins, strict=True):
@@ -411,6 +448,14 @@ def test_the_class_axis_by_its_other_name_is_fused_too():
     wanted = -special.log_softmax(x @ w, axis=0)[[4, 0, 1, 2], np.arange(4)].mean()
     loss = tx.linear_cross_entropy(tx.Tensor(x, requires_grad=True), w, [4, 0, 1, 2], axis=0)
     assert loss.item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_class_axis_in_the_middle():
+    (x, W, _), _, _ = problem(10)
+    x, y = x.reshape(2, 5, 3), np.array([[0, 1, 2, 3, 4], [4, 4, 0, 1, 2]])
+    log_q = special.log_softmax(x @ W, axis=1)
+    wanted = -np.take_along_axis(log_q, y[:, None], 1).mean()
+    assert tx.linear_cross_entropy(x, W, y, axis=1) == pytest.approx(wanted, rel=1e-12)
 
 
 def test_smoothing_and_class_weights_in_three_dimensions():

@@ -21,6 +21,19 @@ def test_a_share_of_p_is_left_out_and_the_mean_stays(p, seed):
     assert abs(left_out - n * p) < 6 * math.sqrt(n * p * (1 - p))
 
 
+def test_half_is_left_out_if_no_share_is_named():
+    y = tx.dropout(np.ones(2000), rng=0)
+    assert set(y) == {0.0, 2.0}
+    assert abs((y == 0).sum() - 1000) < 150
+
+
+def test_a_share_of_0_leaves_nothing_out_even_if_the_random_numbers_are_0():
+    zeros = np.random.MT19937()
+    zeros.state = {"bit_generator": "MT19937", "state": {"key": np.zeros(624, "u4"), "pos": 0}}
+    assert np.random.Generator(zeros).random() == 0
+    np.testing.assert_array_equal(tx.dropout([1.0, 2.0], 0.0, np.random.Generator(zeros)), [1, 2])
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_dropout_keeps_the_dtype_and_its_gradient_is_its_mask(dtype):
     x = tx.Tensor(np.arange(1, 13, dtype=dtype).reshape(3, 4), requires_grad=True)

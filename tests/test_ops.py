@@ -146,11 +146,50 @@ def test_max_shares_its_gradient_among_ties():
     np.testing.assert_allclose(x.grad, [[0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3]])
 
 
-@pytest.mark.parametrize("f", [tx.relu, tx.abs, ops.sign])
-def test_the_slope_at_a_kink_is_zero(f):
-    x = tx.Tensor(0.0, requires_grad=True)
+@pytest.mark.parametrize(
+    ("f", "at", "slope"),
+    [
+        (tx.relu, 0.0, 0.0),
+        (tx.abs, 0.0, 0.0),
+        (ops.sign, 0.0, 0.0),
+        (tx.leaky_relu, 0.0, 0.01),
+        (lambda x: tx.leaky_relu(x, 0.2), 0.0, 0.2),
+        (tx.hardtanh, -1.0, 0.0),
+        (tx.hardtanh, 1.0, 0.0),
+        (tx.relu6, 0.0, 0.0),
+        (tx.relu6, 6.0, 0.0),
+        (lambda x: tx.elu(x, 2.0), 0.0, 2.0),
+        (lambda x: tx.softplus(x, threshold=0.0), 0.0, 0.5),
+    ],
+)
+def test_the_slope_at_a_kink_is_pytorchs(f, at, slope):
+    x = tx.Tensor(at, requires_grad=True)
     f(x).backward()
-    assert x.grad == 0.0
+    assert x.grad == np.float32(slope)
+
+
+FAR = np.array([-30.0, -7.5, -1.0, -0.25, 0.0, 0.25, 1.0, 7.5, 30.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "wanted"),
+    [
+        (tx.relu, np.fmax(FAR, 0)),
+        (tx.leaky_relu, np.fmax(FAR, FAR / 100)),
+        (tx.hardtanh, [-1, -1, -1, -0.25, 0, 0.25, 1, 1, 1]),
+        (lambda x: tx.hardtanh(x, -2.0, 0.5), [-2, -2, -1, -0.25, 0, 0.25, 0.5, 0.5, 0.5]),
+        (tx.relu6, [0, 0, 0, 0, 0, 0.25, 1, 6, 6]),
+        (tx.elu, np.fmax(FAR, np.exp(np.fmin(FAR, 0)) - 1)),
+        (tx.softsign, [-30 / 31, -15 / 17, -1 / 2, -1 / 5, 0, 1 / 5, 1 / 2, 15 / 17, 30 / 31]),
+        (lambda x: tx.softplus(x, 2.0, threshold=0.6), np.log1p(np.exp(2 * FAR[:6])) / 2),
+    ],
+)
+def test_activations_of_arrays_numbers_and_lists(f, wanted):
+    """With the defaults of PyTorch, also far from 0."""
+    wanted = [*wanted, *FAR[len(wanted) :]]  # beyond its threshold, softplus is x itself
+    np.testing.assert_allclose(f(FAR), wanted, rtol=1e-12)
+    np.testing.assert_allclose(f(list(FAR)), wanted, rtol=1e-12)
+    np.testing.assert_allclose([f(float(x)) for x in FAR], wanted, rtol=1e-12)
 
 
 def test_powers_at_zero():
@@ -159,6 +198,15 @@ def test_powers_at_zero():
     (x**y).sum().backward()
     np.testing.assert_array_equal(x.grad, [0.0, 0.0, 1.0])
     np.testing.assert_array_equal(y.grad, [0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("f", [ops.power, ops.float_power])
+@pytest.mark.parametrize("n", [3, 3.0, np.int64(3), np.float64(3)])
+def test_a_number_as_the_exponent_is_no_input(f, n):
+    y = f(tx.Tensor([1.0, 2.0], requires_grad=True), n)
+    assert (y.op.formula(), len(y.inputs)) in {("x^3", 1), ("x^3.0", 1)}
+    assert ops.power(2, n) == 8
+    assert type(ops.float_power(2, n)) is np.float64
 
 
 @pytest.mark.parametrize("x", [-1e4, -800.0, -40.0, 0.0, 40.0, 800.0, 1e4])

@@ -171,6 +171,7 @@ def test_what_was_not_chosen_leaks_no_nan():
         (tx.gelu, 40.0, 1.0, 0.0),
         (tx.gelu, -40.0, 0.0, 0.0),
         (tx.elu, 800.0, 1.0, 0.0),
+        (lambda x: tx.elu(x, 2.0), 0.0, 2.0, 2.0),
         (tx.log_sigmoid, -800.0, 1.0, 0.0),
         (lambda x: tx.logaddexp(x, -np.inf), 3.0, 1.0, 0.0),
         (lambda x: tx.arctan2(x, leaf(0.0)), 0.0, 0.0, 0.0),
@@ -350,6 +351,13 @@ def test_einsum_is_numpys_and_its_gradients_are_right(product):
             assert (h.numpy() * a).sum() == pytest.approx(scalar.item(), rel=1e-9, abs=1e-9)
 
 
+def test_the_rule_of_an_einsum_is_the_one_that_one_would_write():
+    a, b = leaf(normal(2, 3)), leaf(normal(3, 4))
+    y = tx.einsum("ij,jk->ik", a, b)
+    g, h = tx.grad(y, [a, b], np.ones((2, 4)), create_graph=True)
+    assert (g.op.subscripts, h.op.subscripts) == ("ik,jk->ij", "ik,ij->jk")
+
+
 def test_einsum_of_lists_of_numbers():
     a, b = normal(2, 3), normal(3, 4)
     for last in ([], [[2, 0]], [[0]]):
@@ -359,6 +367,31 @@ def test_einsum_of_lists_of_numbers():
     np.testing.assert_allclose(
         tx.einsum(leaf(a), [..., 1], [1, ...]).numpy(), np.einsum(a, [..., 1], [1, ...])
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        ("ij,jk->ik", [(2, 0), (0, 3)]),
+        ("ij,ij->ij", [(1, 1), (2, 0)]),
+        ("ij,ij->j", [(1, 0), (1, 1)]),
+        ("i,i,i->i", [(0,), (1,), (1,)]),
+        ("ii->i", [(0, 0)]),
+        ("i...,i...->...", [(3, 1, 2), (1, 4, 1)]),
+        (" ij , jk ", [(2, 3), (3, 2)]),
+        ("...,...", [(2,), (3, 1)]),
+        ("...i,...j->...ji", [(2, 3), (3,)]),
+    ],
+)
+def test_einsum_of_nothing_and_of_what_is_stretched(text, shapes):
+    arrays = [normal(*shape, seed=k) for k, shape in enumerate(shapes)]
+    leaves = [leaf(a) for a in arrays]
+    y, wanted = tx.einsum(text, *leaves), np.einsum(text, *arrays)
+    assert y.shape == wanted.shape
+    np.testing.assert_allclose(y.numpy(), wanted, rtol=1e-13)
+    for a, g in zip(arrays, tx.grad(y.sum(), leaves), strict=True):
+        assert g.shape == a.shape
+        assert (g.numpy() * a).sum() == pytest.approx(wanted.sum(), rel=1e-12)
 
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -568,6 +601,18 @@ INTEGERS = tx.Tensor(np.array([[3, 1], [2, 2]]))
         (lambda t: tx.float_power(t, 2), np.float64),
         (lambda t: t.astype(np.float64), np.float64),
         (lambda t: tx.sum(t, dtype=np.float64), np.float64),
+        (lambda t: tx.prod(t, dtype=np.float64), np.float64),
+        (lambda t: tx.cumsum(t, 0, dtype=np.float64), np.float64),
+        (lambda t: tx.cumprod(t, dtype=np.float16), np.float16),
+        (lambda t: tx.diff(t), np.int64),
+        (lambda t: tx.diff(t, prepend=1, append=[[0], [5]]), np.int64),
+        (lambda t: tx.recurrence(t, t), np.int64),
+        (lambda t: tx.pad(t, 1, constant_values=7), np.int64),
+        (lambda t: tx.kron(t, t), np.int64),
+        (lambda t: tx.median(t, 0), np.float32),
+        (lambda t: tx.linspace(t, 1, 3), np.float32),
+        (lambda t: tx.float_power(2, t), np.float64),
+        (tx.relu, np.int64),
     ],
 )
 def test_integers_stay_integers_or_become_the_default_float(f, dtype):
@@ -583,9 +628,13 @@ def test_integers_stay_integers_or_become_the_default_float(f, dtype):
     [
         lambda t: tx.where(t > 0, t, np.arange(3)),
         lambda t: tx.where([True, False, True], np.float64(2.0), t),
+        lambda t: tx.where(t > 0, t, tx.Tensor(np.arange(3))),
+        lambda t: tx.where(t > 0, tx.Tensor(np.array(2)), t),
         lambda t: tx.where(t > 0, t, [1, 2, 3]),
         lambda t: tx.concatenate([t, np.arange(3)]),
         lambda t: tx.stack([t, [1, 2, 3]]),
+        lambda t: tx.stack([1.5, t[0], np.float64(2.0), tx.Tensor(np.array(3))]),
+        lambda t: tx.mean([t[0], 3.0]),
         lambda t: tx.maximum(t, np.arange(3)),
         lambda t: tx.hypot(t, np.float64(2.0)),
         lambda t: tx.clip(t, np.float64(-1.0), np.arange(3)),
@@ -594,6 +643,14 @@ def test_integers_stay_integers_or_become_the_default_float(f, dtype):
         lambda t: tx.triu(t[None]),
         lambda t: tx.median(t),
         lambda t: tx.pad(t, 1, constant_values=1.5),
+        lambda t: tx.linspace(t, np.arange(3), 4),
+        lambda t: tx.linspace(np.float64(1), t, 4),
+        lambda t: tx.linspace([1, 2, 3], t, 4),
+        lambda t: tx.gradient(t, [0.0, 1.0, 3.0]),
+        lambda t: tx.gradient(t, np.float64(0.3)),
+        lambda t: tx.diff(t, prepend=np.float64(2.0), append=1.5),
+        lambda t: tx.recurrence(np.arange(3), t),
+        lambda t: tx.einsum("i,i->", t, np.arange(3)),
     ],
 )
 def test_constants_do_not_widen(f, dtype):
@@ -602,6 +659,35 @@ def test_constants_do_not_widen(f, dtype):
     assert y.dtype == dtype
     y.sum().backward()
     assert t.grad.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "dtype"),
+    [
+        (leaf([0.0, 1.0], np.float32), np.ones(2), np.float64),
+        (leaf(0.0, np.float32), leaf([2.0, 3.0]), np.float64),
+        (leaf([0.0, 1.0], np.float16), np.ones(2, np.float32), np.float32),
+        (np.float32(0), np.float32(1), np.float32),
+        (np.ones(2, np.float32), 3.0, np.float32),
+        (np.arange(2), 3, np.float64),
+        (0, 1, np.float64),
+    ],
+)
+def test_the_dtype_between_two_ends(start, stop, dtype):
+    for ends in ((start, stop), (stop, start)):
+        y = tx.linspace(*ends, 3)
+        assert y.dtype == dtype
+        a, b = (e.numpy() if isinstance(e, tx.Tensor) else e for e in ends)
+        np.testing.assert_allclose(
+            y.numpy() if isinstance(y, tx.Tensor) else y, np.linspace(a, b, 3)
+        )
+
+
+def test_a_condition_stays_what_it_is():
+    c = np.array([True, False])
+    for condition in (c, tx.Tensor(c), tx.Tensor(np.arange(2))):
+        y = tx.where(condition, leaf([1.0, 2.0]), 0.0)
+        assert y.recorded[1].dtype == condition.dtype
 
 
 def test_round_of_python():

@@ -11,7 +11,7 @@ import numpy as np
 from ..op import Op, apply, formula
 from ..value import Array
 from .arithmetic import multiply
-from .calling import run
+from .calling import as_array, run
 from .elementary import sigmoid, where
 from .special import erfc
 
@@ -152,6 +152,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
 
     It is exact without a threshold (PyTorch's is 20).
     """
+    x = as_array(x)
     y = run(Softplus(beta), x)
     return y if threshold is None else where(x * beta > threshold, x, y)
 

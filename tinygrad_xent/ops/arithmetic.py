@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
+from ..value import Value, get_default_dtype
 from .calling import as_array, explained, run, shape_of
 from .shape import astype, moveaxis
 
@@ -226,11 +227,7 @@ def power(x: Any, y: Any) -> Any:
 @implements(np.float_power)
 def float_power(x: Any, y: Any) -> Any:
     """``x ** y`` in float64, whatever the dtypes."""
-    numbers = (int, float)
-    return power(
-        x if isinstance(x, numbers) else astype(x, np.float64),
-        y if isinstance(y, numbers) else astype(y, np.float64),
-    )
+    return power(astype(x, np.float64), y if isinstance(y, (int, float)) else astype(y, np.float64))
 
 
 @implements(np.linspace)
@@ -247,11 +244,24 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: 
     """
     if num < 0:
         raise ValueError(f"linspace: num={num}; wanted 0 or more")
-    dtypes = [a.dtype for a in (start, stop) if hasattr(a, "dtype")]  # numbers are weak
-    start, stop = (as_array(a) if isinstance(a, (list, tuple)) else a for a in (start, stop))
+    dtype = _floating(start, stop)
+    start, stop = (a if isinstance(a, (int, float)) else as_array(a) for a in (start, stop))
+    start, stop = (
+        a if getattr(a, "dtype", dtype) == dtype else astype(a, dtype) for a in (start, stop)
+    )
     shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
     share = (np.arange(num) / max(num - endpoint, 1)).reshape((num,) + (1,) * len(shape))
-    if any(dtype.kind == "f" for dtype in dtypes):
-        share = share.astype(np.result_type(*dtypes))
+    share = share.astype(dtype)
     y = start * (1 - share) + stop * share
     return moveaxis(y, 0, axis) if axis else y
+
+
+def _floating(*given: Any) -> Any:
+    """The dtype of what is computed from these; beside a Tensor, numbers and lists are weak."""
+    arrays = [as_array(a) for a in given]
+    tensors = [a for a in arrays if isinstance(a, Value)]
+    strong = tensors + [a for a in given if hasattr(a, "dtype") and (a.ndim or not tensors)]
+    floats = [a.dtype for a in strong if a.dtype.kind == "f"]
+    if floats:
+        return np.result_type(*floats)
+    return get_default_dtype() if tensors else np.float64

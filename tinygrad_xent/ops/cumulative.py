@@ -9,6 +9,7 @@ import numpy as np
 
 from ..op import Op, formula, implements
 from .calling import as_array, run
+from .elementary import beside
 from .joining import concatenate
 from .reduction import Axis, Reduction
 from .shape import astype, axes_of, axis_of, on_axis, reshape
@@ -157,7 +158,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     axis = axis_of(axis, x.ndim, "diff")
     one = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     ends = [
-        e if e is None or np.ndim(e) else np.broadcast_to(as_array(e), one)
+        e if e is None or np.ndim(e) else np.broadcast_to(beside(as_array(e), x), one)
         for e in (prepend, append)
     ]
     parts = [part for part in (ends[0], x, ends[1]) if part is not None]

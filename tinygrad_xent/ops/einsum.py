@@ -121,7 +121,7 @@ def _letters(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[str,
             known = sizes.setdefault(letter, n)
             if n not in (known, 1) and known != 1:
                 raise ValueError(f"einsum: {letter} has size {known}, and {n} in operand {k}")
-            sizes[letter] = max(n, known) if n else n
+            sizes[letter] = known if n == 1 else n
     dots = "".join(spare[len(spare) - most :])
     if not arrow:
         once = sorted(c for c in left if c.isalpha() and left.count(c) == 1)

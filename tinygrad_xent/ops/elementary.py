@@ -218,14 +218,16 @@ class Where(Op):
 @implements(np.where)
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where the condition holds, ``y`` elsewhere; no gradient goes to what was not chosen."""
-    return run(Where(), condition, _beside(x, y), _beside(y, x))
+    return run(Where(), condition, beside(x, y), beside(y, x))
 
 
-def _beside(x: Any, other: Any) -> Any:
+def beside(x: Any, other: Any) -> Any:
     """X in the dtype of the floating Tensor beside it, if x is weak: a number, list or integers."""
-    if not isinstance(other, Value) or other._array.dtype.kind != "f" or isinstance(x, Value):
+    if not isinstance(other, Value) or other._array.dtype.kind != "f":
         return x
+    dtype = other._array.dtype
+    if isinstance(x, Value):
+        return x if x._array.dtype.kind == "f" else type(x).wrap(x._array.astype(dtype))
     if isinstance(x, (np.ndarray, np.generic)):
-        weak = not x.ndim or x.dtype.kind != "f"
-        return x.astype(other._array.dtype) if weak else x
-    return np.asarray(x, other._array.dtype) if isinstance(x, (list, tuple)) else x
+        return x.astype(dtype) if not x.ndim or x.dtype.kind != "f" else x
+    return np.asarray(x, dtype) if isinstance(x, (list, tuple)) else x

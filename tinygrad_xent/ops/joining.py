@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
+from ..value import Value
 from .calling import as_array, run
+from .elementary import beside
 from .indexing import getitem, scatter_add
 from .shape import (
     atleast_1d,
     atleast_2d,
     atleast_3d,
-    axes_of,
     axis_of,
     broadcast_to,
     on_axis,
@@ -57,10 +58,12 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     try:
         return apply(Concatenate(axis), *arrays)
     except ValueError as error:
-        raise ValueError(f"concatenate: {_odd_one(arrays, axis)}") from error
+        raise ValueError(f"concatenate: {_odd_one(arrays, axis, error)}") from error
 
 
 class Stack(Op):
+    keeps_integers = True  # made into the dtype of the others before
+
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
@@ -83,16 +86,18 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
         If the shapes differ, naming the first that does.
     """
     arrays = [as_array(a) for a in arrays]
+    tensor = next((a for a in arrays if isinstance(a, Value) and a._array.dtype.kind == "f"), None)
+    arrays = [beside(a, tensor) for a in arrays]
     if arrays:
         axis = axis_of(axis, arrays[0].ndim + 1, "stack")
     try:
         return apply(Stack(axis), *arrays)
     except ValueError as error:
-        raise ValueError(f"stack: {_odd_one(arrays)}") from error
+        raise ValueError(f"stack: {_odd_one(arrays, None, error)}") from error
 
 
-def _odd_one(arrays: Sequence[Any], axis: int | None = None) -> str:
-    """Which of the arrays does not fit the first."""
+def _odd_one(arrays: Sequence[Any], axis: int | None, error: Exception) -> str:
+    """Which of the arrays does not fit the first, or else what the error says."""
     if not arrays:
         return "no arrays to join"
     first = arrays[0].shape
@@ -101,7 +106,7 @@ def _odd_one(arrays: Sequence[Any], axis: int | None = None) -> str:
         if a.ndim != len(first) or any(n != m for k, (n, m) in sizes if k != axis):
             where = "" if axis is None else f" except on axis {axis}"
             return f"arrays[{i}] has shape {a.shape}, wanted {first}{where}"
-    return "the arrays do not fit"
+    return str(error)
 
 
 @implements(np.hstack)
@@ -204,8 +209,14 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     x = as_array(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    shifts, axes = np.broadcast_arrays(shift, axes_of(axis, x.ndim, "roll"))
-    return run(Roll(tuple(shifts.ravel().tolist()), tuple(axes.ravel().tolist())), x)
+    try:
+        shifts, axes = (pair.ravel().tolist() for pair in np.broadcast_arrays(shift, axis))
+    except ValueError as error:
+        raise ValueError(
+            f"roll: shift={shift} along axis={axis}; wanted a shift for each axis, or one"
+        ) from error
+    # One axis may be rolled twice.
+    return run(Roll(tuple(shifts), tuple(axis_of(k, x.ndim, "roll") for k in axes)), x)
 
 
 @implements(np.tile)
