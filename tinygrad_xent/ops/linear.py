@@ -126,7 +126,7 @@ def _mismatch(a: Any, b: Any) -> str:
     left, right = shape_of(a), shape_of(b)
     if not left or not right:
         return "a scalar has no inner axis; use * to scale"
-    inner = right[-2] if len(right) > 1 else right[0]
+    inner = right[-2:][0]
     if left[-1] != inner:
         return (
             f"inner sizes {left[-1]} and {inner} differ; wanted a right operand of ({left[-1]}, …)"
@@ -173,11 +173,10 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     lists of axes.
     """
     a, b = as_array(a), as_array(b)
-    if not isinstance(axes, (int, np.integer)):
-        left, right = axes_of(axes[0], a.ndim, "tensordot"), axes_of(axes[1], b.ndim, "tensordot")
-    else:
-        left, right = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
-    if len(left) != len(right) or [a.shape[k] for k in left] != [b.shape[k] for k in right]:
+    if isinstance(axes, (int, np.integer)):
+        axes = range(-axes, 0), range(axes)
+    left, right = axes_of(axes[0], a.ndim, "tensordot"), axes_of(axes[1], b.ndim, "tensordot")
+    if [a.shape[k] for k in left] != [b.shape[k] for k in right]:
         raise ValueError(
             f"tensordot: axes {left} of {tuple(a.shape)} and {right} of {tuple(b.shape)}; wanted "
             "pairs of one size"
