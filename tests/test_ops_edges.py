@@ -145,3 +145,13 @@ def test_logsumexp_of_nothing_and_of_infinities():
     (g,) = tx.grad(y[::3].sum(), z, create_graph=True)
     np.testing.assert_array_equal(g.numpy()[::3], [[0, 0], [0, 1]])
     assert tx.logsumexp(leaf([])).item() == -np.inf
+
+
+@pytest.mark.parametrize("x", [-2.0, 0.0, 1.0])
+@pytest.mark.parametrize("y", [-1.0, 0.0, 2.0])
+def test_the_angle_of_a_point_on_an_axis(x, y):
+    a, b = leaf(y), leaf(x)
+    angle = tx.arctan2(a, b)
+    angle.backward()
+    assert angle.item() == np.angle(complex(x, y))
+    assert [a.grad, b.grad] == pytest.approx([x / (x * x + y * y or 1), -y / (x * x + y * y or 1)])

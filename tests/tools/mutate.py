@@ -377,9 +377,9 @@ def tried(found, options):
                 if said == "alive" and mutant[:2] + mutant[3:5] in reasons:
                     said = "explained"
                 counts[said] += 1
-                if said == "alive":
+                if said in ("alive", "broken"):
                     unseen.append(mutant)
-                    print(f"{mutant}\n  ({seconds:.0f} s)", flush=True)
+                    print(f"{mutant}\n  ({said}, {seconds:.0f} s)", flush=True)
     total = sum(counts.values())
     print(
         f"{total} of {len(found)} mutants: {counts['killed'] + counts['no end']} seen by a test "
