@@ -59,6 +59,7 @@ TESTS = {
     "ops/linear_xent.py": ["linear_cross_entropy", "errors", "ops"],
     "ops/targets.py": [*XENT[1:], *OPS],
     "ops/divergence.py": [*OPS, "information"],
+    "ops/linear.py": [*OPS, "compiler_text"],
     "ops/rounding.py": [*OPS, "tensor"],
 }
 TOO_LONG = "not million and not long_chain and not pytorchs_names"

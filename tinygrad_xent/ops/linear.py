@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
-from ..value import Value
 from .calling import as_array, shape_of
 from .einsum import LETTERS, einsum
 from .joining import roll
@@ -22,10 +21,8 @@ def _transposed(x: Any) -> Any:
 
 
 def _product(a: Any, b: Any) -> Any:
-    """``a @ b`` of two matrices; for plain arrays by `dot`, which has half the overhead."""
-    if type(a) is type(b) is ndarray:
-        return a.dot(b)
-    return a @ b if isinstance(a, Value) or isinstance(b, Value) else np.dot(a, b)
+    """``a @ b`` for a matrix b by `dot`: the method of plain arrays has half the overhead."""
+    return a.dot(b) if type(a) is type(b) is ndarray else np.dot(a, b)
 
 
 class Matmul(Op):
@@ -40,7 +37,7 @@ class Matmul(Op):
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:
-        if a.ndim == b.ndim == 2:
+        if b.ndim == 2:
             return _product(g, b.T)
         if b.ndim == 1:
             return g[..., None] * b
