@@ -155,3 +155,18 @@ def test_the_angle_of_a_point_on_an_axis(x, y):
     angle.backward()
     assert angle.item() == np.angle(complex(x, y))
     assert [a.grad, b.grad] == pytest.approx([x / (x * x + y * y or 1), -y / (x * x + y * y or 1)])
+
+
+@pytest.mark.parametrize("gap", [1.0, 20.0, 40.0, 700.0])
+def test_the_logarithm_of_a_probability_near_1_keeps_its_digits(gap):
+    wanted = np.log1p(np.exp(-gap))
+    assert tx.logsumexp(leaf([0.0, -gap])).item() == pytest.approx(wanted, rel=1e-15, abs=0)
+    assert tx.log_softmax(leaf([gap, 0.0])).numpy()[0] == pytest.approx(-wanted, rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_copysign_has_no_slope_at_0(zero):
+    x, y = leaf([zero, zero, -3.0]), leaf([2.0, -2.0, 2.0])
+    tx.copysign(x, y).sum().backward()
+    np.testing.assert_array_equal(x.grad, [0.0, 0.0, -1.0])
+    np.testing.assert_array_equal(y.grad, 0.0)
