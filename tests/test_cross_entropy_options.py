@@ -367,10 +367,14 @@ def test_the_guard_counts_the_classes_on_their_axis():
 
 def test_a_row_that_is_left_out_needs_no_second_class():
     z = leaf([[3.0], [4.0]])
-    loss = tx.unfused_cross_entropy(z, [0, -100], reduction="none")
-    loss.backward(np.ones(2))
-    assert loss.numpy().tolist() == [0, 0]
-    assert z.grad.tolist() == [[0], [0]]
+    losses = [
+        f(z, [0, -100], reduction="none") for f in (tx.cross_entropy, tx.unfused_cross_entropy)
+    ]
+    losses.append(tx.nll_loss(z * 0.0, [0, -100], reduction="none"))
+    for loss in losses:
+        loss.backward(np.ones(2))
+        assert loss.numpy().tolist() == [0, 0]
+        assert z.grad.tolist() == [[0], [0]]
 
 
 def test_guards_can_be_silenced_and_show_once_per_place():

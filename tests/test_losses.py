@@ -1,6 +1,7 @@
 """The other losses: their definitions, what they do at the edges, and what they refuse."""
 
 import math
+import re
 import warnings
 
 import mpmath
@@ -74,6 +75,61 @@ def test_bce_accepts_labels_of_any_kind_and_lists():
         assert loss.item() == pytest.approx(math.log(2), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("q", "y", "loss", "by_q", "by_y"),
+    [
+        (0.0, 1.0, 100.0, -1e12, 100.0),
+        (1.0, 0.0, 100.0, 1e12, -100.0),
+        (0.0, 0.0, 0.0, 0.0, 100.0),
+        (1.0, 1.0, 0.0, 0.0, -100.0),
+        (0.0, 0.25, 25.0, -0.25e12, 100.0),
+        (1e-50, 1.0, 100.0, -1e12, 100.0),
+    ],
+)
+def test_a_certain_probability_costs_100_as_in_pytorch(q, y, loss, by_q, by_y):
+    a, b = leaf(q), leaf(y)
+    value = tx.binary_cross_entropy(a, b)
+    value.backward()
+    assert [value.item(), a.grad, b.grad] == pytest.approx([loss, by_q, by_y], rel=1e-12)
+
+
+@pytest.mark.parametrize("q", [-1e-9, 1 + 1e-9, 7.0])
+def test_a_probability_is_from_0_to_1(q):
+    with pytest.raises(ValueError, match="binary_cross_entropy: a probability is"):
+        tx.binary_cross_entropy(np.array([0.0, 1.0, q]), np.ones(3))
+
+
+def reduced(losses, reduction):
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(
+    "w", [[[0.5, 2.0, 0.0], [1.0, 3.0, 0.25]], [0.5, 2.0, 3.0], 4], ids=["each", "column", "one"]
+)
+def test_weights_of_elements(reduction, w):
+    """A mean of squares is divided by the weights, those of coins by the number, as in PyTorch."""
+    rng = np.random.default_rng(1)
+    x, y, all_w = rng.normal(size=(2, 3)), rng.uniform(size=(2, 3)), np.broadcast_to(w, (2, 3))
+    options = {"weight": w, "reduction": reduction}
+    wanted = reduced(
+        all_w * (-y * special.log_expit(x) - (1 - y) * special.log_expit(-x)), reduction
+    )
+    ours = tx.binary_cross_entropy_with_logits(x, y, pos_weight=None, **options)
+    np.testing.assert_allclose(ours, wanted, rtol=1e-13)
+    np.testing.assert_allclose(
+        tx.binary_cross_entropy(special.expit(x), y, **options), wanted, rtol=1e-13
+    )
+    options["weight"] = all_w.tolist()
+    wanted = reduced(all_w * (x - y) ** 2, reduction)
+    if reduction == "mean":
+        wanted *= 6 / all_w.sum()
+    np.testing.assert_allclose(tx.mse_loss(x, y, **options), wanted, rtol=1e-13)
+
+
 # --- divergence ----------------------------------------------------------------------------------
 
 
@@ -107,6 +163,21 @@ def test_kl_div_is_cross_entropy_less_entropy():
     )
 
 
+@pytest.mark.parametrize("reduction", [*REDUCTIONS, "batchmean"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)], ids=str)
+@pytest.mark.parametrize("log_target", [False, True])
+def test_reductions_of_kl_div(reduction, shape, log_target):
+    rng = np.random.default_rng(2)
+    p, q = rng.uniform(size=shape), rng.uniform(size=shape)
+    elements = np.asarray(special.kl_div(p, q) + p - q)
+    wanted = elements.sum() / (shape or (1,))[0]
+    if reduction != "batchmean":
+        wanted = reduced(elements, reduction)
+    target = np.log(p) if log_target else p
+    ours = tx.kl_div(np.log(q), target, reduction=reduction, log_target=log_target)
+    np.testing.assert_allclose(ours, wanted, rtol=1e-13)
+
+
 # --- squares and Gaussians -----------------------------------------------------------------------
 
 
@@ -115,6 +186,14 @@ def test_half_the_squared_error_has_the_gradient_x_minus_y():
     tx.mse_loss(x, y, reduction="sum", half=True).backward()
     np.testing.assert_array_equal(x.grad, x.numpy() - y.numpy())
     np.testing.assert_array_equal(y.grad, y.numpy() - x.numpy())
+
+
+def test_formulas_of_the_squared_error():
+    whole, half = (
+        tx.mse_loss(leaf([1.0]), [2.0], reduction="none", half=half).op for half in (False, True)
+    )
+    assert [whole.formula(i) for i in (None, 0, 1)] == ["(x - y)²", "ḡ 2 (x - y)", "-ḡ 2 (x - y)"]
+    assert [half.formula(i) for i in (None, 0, 1)] == ["(x - y)² / 2", "ḡ (x - y)", "-ḡ (x - y)"]
 
 
 def test_gaussian_nll_is_minus_the_log_density():
@@ -136,6 +215,38 @@ def test_a_variance_below_eps_counts_as_eps():
     loss.backward()
     assert loss.item() == pytest.approx((math.log(0.25) + 4) / 2)
     np.testing.assert_allclose(v.grad, [(4 - 16) / 2])
+
+
+@pytest.mark.parametrize("shape", [(), (2, 3, 4), (2, 3), (2, 3, 1), (2, 1, 4), (1, 1, 1)], ids=str)
+def test_one_variance_may_be_that_of_several_elements(shape):
+    rng = np.random.default_rng(3)
+    mean, target, var = (
+        rng.normal(size=(2, 3, 4)),
+        rng.normal(size=(2, 3, 4)),
+        rng.uniform(size=shape),
+    )
+    v = leaf(var)
+    loss = tx.gaussian_nll_loss(mean, target, v, full=True, eps=0.5, reduction="none")
+    loss.sum().backward()
+    lifted = np.maximum(var, 0.5)
+    lifted = np.broadcast_to(lifted[..., None] if shape == (2, 3) else lifted, (2, 3, 4))
+    np.testing.assert_allclose(
+        loss.numpy(), -stats.norm.logpdf(target, mean, np.sqrt(lifted)), rtol=1e-13
+    )
+    slopes = (1 / lifted - ((mean - target) / lifted) ** 2) / 2
+    kept = (*shape, 1) if shape == (2, 3) else (1,) * (3 - len(shape)) + shape
+    axes = tuple(k for k in range(3) if kept[k] == 1)
+    np.testing.assert_allclose(v.grad, slopes.sum(axis=axes).reshape(shape), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2,), (2, 1), (2, 3, 2), (2, 2, 4), (1, 2, 3, 4)], ids=str)
+def test_a_variance_of_another_shape(shape):
+    x = np.zeros((2, 3, 4))
+    words = re.escape(
+        f"gaussian_nll_loss: var has shape {shape}; wanted that of the mean, (2, 3, 4)"
+    )
+    with pytest.raises(ValueError, match=words):
+        tx.gaussian_nll_loss(x, x, np.ones(shape))
 
 
 # --- nll -----------------------------------------------------------------------------------------
@@ -186,6 +297,39 @@ def test_no_loss_changes_the_dtype(dtype, reduction):
         assert t.grad.dtype == dtype
 
 
+@pytest.mark.parametrize(
+    "f", [tx.mse_loss, tx.kl_div, lambda x, y: tx.gaussian_nll_loss(x, y, 1.0)]
+)
+def test_a_number_may_be_the_target_of_all_but_not_a_row(f):
+    assert f(leaf(X), 0.5).shape == ()
+    with pytest.warns(tx.LikelyMistake, match=r"\(2, 3\) and \(3,\) broadcast to \(2, 3\)"):
+        f(leaf(X), X[0])
+
+
+def test_numbers_become_floats_of_the_dtype_beside_them_and_floats_stay():
+    single = leaf([1.0, 2.0], np.float32)
+    for target in ([0, 1], [0.5, 1.5], 1, 0.5, np.arange(2), np.array([False, True])):
+        assert tx.mse_loss(single, target).dtype == np.float32
+        assert tx.mse_loss(target, single).dtype == np.float32
+    assert tx.mse_loss(single, np.array([0.5, 1.5])).dtype == np.float64
+    assert tx.mse_loss([1, 2], [0, 0]) == 2.5
+    assert tx.mse_loss(tx.Tensor([1, 2], dtype=int), [0, 0]).item() == 2.5
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        *(tx.mse_loss, tx.kl_div, tx.binary_cross_entropy, tx.binary_cross_entropy_with_logits),
+        *(tx.nll_loss, tx.cross_entropy, tx.unfused_cross_entropy, tx.gaussian_nll_loss),
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_a_reduction_that_there_is_not(f):
+    target = {tx.gaussian_nll_loss: (X, X), tx.nll_loss: ([0, 1],)}.get(f, (X,))
+    with pytest.raises(ValueError, match=f"^{f.__name__}: reduction='average'; wanted .*'mean'"):
+        f(X, *target, reduction="average")
+
+
 WRONG = [
     (lambda: tx.mse_loss(X, X, reduction="avg"), "mse_loss: reduction='avg'"),
     (lambda: tx.mse_loss(X, X, weight=np.ones(3)), r"mse_loss: weight of shape \(3,\); .*\(2, 3\)"),
@@ -205,6 +349,7 @@ WRONG = [
     (lambda: tx.gaussian_nll_loss(X, X, -X), "gaussian_nll_loss: a variance is -0.25"),
     (lambda: tx.gaussian_nll_loss(X, X, np.ones(3)), r"gaussian_nll_loss: var has shape \(3,\)"),
     (lambda: tx.nll_loss(X, X), "nll_loss: target of dtype float64; wanted class indices"),
+    (lambda: tx.nll_loss(X, [0.0, 1.0]), "nll_loss: target of dtype float64; wanted class indices"),
     (lambda: tx.nll_loss(X, [0, 3]), r"nll_loss: target\[1\] is 3"),
 ]
 

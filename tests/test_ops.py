@@ -270,6 +270,8 @@ def test_matmul_gradients_have_the_operands_shapes(data):
         ((2, 3), (4, 5), "matmul: (2, 3) @ (4, 5): inner sizes 3 and 4 differ"),
         ((3,), (4,), "inner sizes 3 and 4 differ"),
         ((), (4,), "a scalar has no inner axis"),
+        ((), (4, 5), "a scalar has no inner axis"),
+        ((2, 3), (), "a scalar has no inner axis"),
         ((2, 3, 4), (5, 4, 2), "the outer sizes do not broadcast"),
     ],
 )

@@ -50,7 +50,7 @@ ENGINE = ["backprop", "hooks", "derivatives", "tensor", "anomaly", "op", "thread
 ENGINE += ["compiler"]
 XENT = ["softmax_xent", "cross_entropy", "cross_entropy_options", "linear_cross_entropy", "ops"]
 OPS = ["ops", "ops_conveniences", "losses", "errors", "op", "cross_entropy_options"]
-OPS += ["ops_properties"]
+OPS += ["ops_edges", "ops_properties"]
 TESTS = {
     "backprop.py": ENGINE,
     "hooks.py": [*ENGINE, "player"],
@@ -58,6 +58,10 @@ TESTS = {
     "ops/softmax_xent.py": [*XENT, "accuracy"],
     "ops/linear_cross_entropy.py": ["linear_cross_entropy", "errors", "ops"],
     "ops/linear_xent.py": ["linear_cross_entropy", "errors", "ops"],
+    "ops/selection.py": ["ops_properties", *OPS],
+    "ops/shape.py": ["ops_conveniences", *OPS],
+    "ops/softmax.py": ["ops_edges", *OPS],
+    "ops/special.py": ["ops_edges", *OPS],
     "ops/targets.py": [*XENT[1:], *OPS],
     "ops/cumulative.py": ["ops_conveniences", *OPS],
     "ops/divergence.py": ["information", *OPS],
@@ -66,6 +70,7 @@ TESTS = {
     "ops/guards.py": ["cross_entropy_options", *OPS],
     "ops/indexing.py": ["ops_conveniences", *OPS, "compiler"],
     "ops/joining.py": ["ops_conveniences", *OPS],
+    "ops/linear.py": [*OPS, "compiler_text"],
     "ops/rounding.py": [*OPS, "tensor"],
 }
 TOO_LONG = "not million and not long_chain and not pytorchs_names"
@@ -128,7 +133,7 @@ def changes(node):
         yield ast.Constant(not value if isinstance(value, bool) else value + 1)
     elif isinstance(node, (ast.If, ast.IfExp, ast.While)) and not is_equality(node.test):
         yield changed(node, test=ast.UnaryOp(ast.Not(), node.test))
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and ast.unparse(node) not in ("return", "return None"):
         yield ast.Return(ast.Constant(None))
     if isinstance(node, (ast.AugAssign, ast.Continue)) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
@@ -398,9 +403,9 @@ def tried(found, options):
                 if said == "alive" and mutant[:2] + mutant[3:5] in reasons:
                     said = "explained"
                 counts[said] += 1
-                if said == "alive":
+                if said in ("alive", "broken"):
                     unseen.append(mutant)
-                    print(f"{mutant}\n  ({seconds:.0f} s)", flush=True)
+                    print(f"{mutant}\n  ({said}, {seconds:.0f} s)", flush=True)
     total = sum(counts.values())
     print(
         f"{total} of {len(found)} mutants: {counts['killed'] + counts['no end']} seen by a test "

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, apply, formula, implements
-from ..value import Value
 from .calling import as_array, shape_of
 from .einsum import LETTERS, einsum
 from .joining import roll
@@ -22,10 +21,8 @@ def _transposed(x: Any) -> Any:
 
 
 def _product(a: Any, b: Any) -> Any:
-    """``a @ b`` of two matrices; for plain arrays by `dot`, which has half the overhead."""
-    if type(a) is type(b) is ndarray:
-        return a.dot(b)
-    return a @ b if isinstance(a, Value) or isinstance(b, Value) else np.dot(a, b)
+    """``a @ b`` for a matrix b by `dot`: the method of plain arrays has half the overhead."""
+    return a.dot(b) if type(a) is type(b) is ndarray else np.dot(a, b)
 
 
 class Matmul(Op):
@@ -40,7 +37,7 @@ class Matmul(Op):
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:
-        if a.ndim == b.ndim == 2:
+        if b.ndim == 2:
             return _product(g, b.T)
         if b.ndim == 1:
             return g[..., None] * b
@@ -126,7 +123,7 @@ def _mismatch(a: Any, b: Any) -> str:
     left, right = shape_of(a), shape_of(b)
     if not left or not right:
         return "a scalar has no inner axis; use * to scale"
-    inner = right[-2] if len(right) > 1 else right[0]
+    inner = right[-2:][0]
     if left[-1] != inner:
         return (
             f"inner sizes {left[-1]} and {inner} differ; wanted a right operand of ({left[-1]}, …)"
@@ -173,11 +170,10 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     lists of axes.
     """
     a, b = as_array(a), as_array(b)
-    if not isinstance(axes, (int, np.integer)):
-        left, right = axes_of(axes[0], a.ndim, "tensordot"), axes_of(axes[1], b.ndim, "tensordot")
-    else:
-        left, right = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
-    if len(left) != len(right) or [a.shape[k] for k in left] != [b.shape[k] for k in right]:
+    if isinstance(axes, (int, np.integer)):
+        axes = range(-axes, 0), range(axes)
+    left, right = axes_of(axes[0], a.ndim, "tensordot"), axes_of(axes[1], b.ndim, "tensordot")
+    if [a.shape[k] for k in left] != [b.shape[k] for k in right]:
         raise ValueError(
             f"tensordot: axes {left} of {tuple(a.shape)} and {right} of {tuple(b.shape)}; wanted "
             "pairs of one size"

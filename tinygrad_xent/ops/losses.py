@@ -42,8 +42,9 @@ def nll_loss(
     op = "nll_loss"
     if isinstance(log_probs, Value) and type(log_probs.op) is Softmax:
         warn(f"{op}: got probabilities, the output of softmax; wanted those of log_softmax")
-    if as_array(_raw(target)).dtype.kind == "f":
-        raise TypeError(f"{op}: target of dtype {target.dtype}; wanted class indices (integers)")
+    dtype = as_array(_raw(target)).dtype
+    if dtype.kind == "f":
+        raise TypeError(f"{op}: target of dtype {dtype}; wanted class indices (integers)")
     z, y, outer, left_in, share, total = rows_of(
         op, log_probs, target, reduction, axis, weight, ignore_index
     )
@@ -220,7 +221,7 @@ class SquaredError(Op):
 
     name = "squared_error"
 
-    def __init__(self, half: bool = False) -> None:
+    def __init__(self, half: bool) -> None:
         self.factor = 1 if half else 2
         self.by, self.times = (" / 2", "") if half else ("", "2 ")
 

@@ -150,7 +150,7 @@ class Var(Reduction):
 
     def centred(self, x: Any) -> Any:
         """X less its mean."""
-        return x - np.mean(x, axis=self.axis, keepdims=True)
+        return x - np.mean(x, axis=self.over(x), keepdims=True)
 
     def freedom(self, x: Any) -> float:
         """What the sum of squares is divided by."""
@@ -229,7 +229,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         return mean(x, axis, keepdims)
     w = as_array(weights)
     if w.shape != x.shape:
-        if w.ndim != 1 or not isinstance(axis, int) or w.shape[0] != x.shape[axis]:
+        if w.ndim != 1 or not isinstance(axis, (int, np.integer)) or w.shape[0] != x.shape[axis]:
             raise ValueError(
                 f"average: weights of shape {w.shape} for x of shape {x.shape} and axis={axis}; "
                 "wanted the shape of x, or one weight for each place along an axis"

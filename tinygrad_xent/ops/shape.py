@@ -120,7 +120,7 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
     """One axis moved in front of axis `start`; `moveaxis` is easier to read."""
     x = as_array(x)
     axis = axis_of(axis, x.ndim, "rollaxis")
-    start = axis_of(start, x.ndim + 1, "rollaxis")
+    start = axis_of(start, x.ndim + (start >= 0), "rollaxis")  # the end has no negative number
     return moveaxis(x, axis, start - (axis < start))
 
 
@@ -128,12 +128,13 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
 def squeeze(x: Any, axis: Axes | None = None) -> Any:
     """Without the axes of size 1, or without those named."""
     x = as_array(x)
-    if axis is None or not x.ndim:
+    if axis is None:
         return reshape(x, tuple(n for n in x.shape if n != 1))
-    axes = axes_of(axis, x.ndim, "squeeze")
+    shape = x.shape or (1,)  # a number is taken as if it had an axis, as by NumPy
+    axes = axes_of(axis, len(shape), "squeeze")
     for k in axes:
-        if x.shape[k] != 1:
-            raise ValueError(f"squeeze: axis {k} of {x.shape} has size {x.shape[k]}; wanted 1")
+        if shape[k] != 1:
+            raise ValueError(f"squeeze: axis {k} of {x.shape} has size {shape[k]}; wanted 1")
     return reshape(x, tuple(n for k, n in enumerate(x.shape) if k not in axes))
 
 
@@ -200,7 +201,7 @@ def atleast_1d(*arrays: Any) -> Any:
 @implements(np.atleast_2d)
 def atleast_2d(*arrays: Any) -> Any:
     """With at least two axes: (n,) becomes (1, n)."""
-    return _each(lambda x: reshape(x, (1, -1) if x.size else (1, 0)) if x.ndim < 2 else x, arrays)
+    return _each(lambda x: reshape(x, (1, -1)) if x.ndim < 2 else x, arrays)
 
 
 @implements(np.atleast_3d)

@@ -28,9 +28,9 @@ def rows_of(
     logits: Any,
     target: Any,
     reduction: str,
-    axis: int | None = None,
-    weight: Any = None,
-    ignore_index: int = -100,
+    axis: int | None,
+    weight: Any,
+    ignore_index: int,
     label_smoothing: float = 0.0,
     check: bool = False,
 ) -> Rows:
@@ -87,9 +87,7 @@ def class_axis(op: str, shape: tuple[int, ...], axis: int | None) -> int:
     return int(axis) % len(shape)
 
 
-def class_indices(
-    op: str, y: Any, classes: int, ignore_index: int = -100
-) -> tuple[Array, Array | None]:
+def class_indices(op: str, y: Any, classes: int, ignore_index: int) -> tuple[Array, Array | None]:
     """Labels as flat indices known to be in range, and which are not ignored: None for all."""
     labels: Array = y._array if isinstance(y, Value) else y
     if labels.ndim != 1:
