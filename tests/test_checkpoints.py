@@ -168,28 +168,33 @@ def test_every_generator_of_numpy_and_one_that_is_shared(kind, tmp_path):
     assert run(lambda: None, True) == wanted
 
 
-def test_the_order_of_the_memory_and_numbers_without_axes_are_kept(tmp_path):
-    class Scaled(nn.Module):
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop", "adagrad"])
+def test_the_order_of_the_memory_and_numbers_without_axes_are_kept(optimizer, tmp_path):
+    class Turned(nn.Module):
+        """Weights as PyTorch has them, in the order that a gradient of W.T has: Fortran's."""
+
         def __init__(self):
-            rng = np.random.default_rng(2)
-            self.w = tx.Tensor(np.asfortranarray(rng.normal(size=(4, 3))), requires_grad=True)
+            draw = np.random.default_rng(2).normal
+            self.v = tx.Tensor(np.asfortranarray(draw(size=(33, 4))), requires_grad=True)
+            self.w = tx.Tensor(np.asfortranarray(draw(size=(3, 33))), requires_grad=True)
             self.scale = tx.Tensor(np.float64(1.5), requires_grad=True)
 
         def forward(self, x):
-            return x @ self.w * self.scale
+            return tx.tanh(x @ self.v.T) @ self.w.T * self.scale
 
     def run(act, resume):
-        model = Scaled()
+        model = Turned()
         history = tx.fit(
-            model, (X, Y), epochs=4, checkpoint=tmp_path / "c", resume=resume,
-            callbacks=[At(act, 2)],
+            model, (X, Y), epochs=4, batch_size=7, checkpoint=tmp_path / "c", resume=resume,
+            optimizer=optimizer, callbacks=[At(act, 2)],
         )  # fmt: skip
-        return outcome(model, history), model.w.numpy().flags.f_contiguous
+        return outcome(model, history), [p.data.flags.f_contiguous for p in model.parameters()]
 
     wanted = run(lambda: None, False)
     with pytest.raises(Crash):
         run(crash, False)
     assert run(lambda: None, True) == wanted
+    assert all(wanted[1])  # or nothing was tried
 
 
 def test_ctrl_c_loses_no_batch(tmp_path):

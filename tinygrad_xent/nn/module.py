@@ -11,7 +11,7 @@ import numpy as np
 
 from ..display import Part, module_html
 from ..tensor import Tensor
-from ..value import Array, Value, _numbers
+from ..value import Array, Value, _numbers, copied
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,7 +106,8 @@ class Module:
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of every Tensor's array, by path."""
-        return {name: tensor.numpy() for name, tensor in self.named_tensors()}
+        # Memory in its own order: sums in another order have other last bits.
+        return {name: copied(tensor._array) for name, tensor in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the arrays of `state`; all of them, or none if anything does not fit.

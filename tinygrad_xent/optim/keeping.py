@@ -137,7 +137,7 @@ def _misfits(optimizer: Optimizer, state: Mapping[str, Any], like: Array) -> lis
 def _copied(what: str, value: Any, scalar: bool = False) -> Any:
     """An array of one's own, or a Python number; `scalar`: 0-d as NumPy's results of 0 axes."""
     if isinstance(value, np.ndarray):
-        array = value.copy(order="C")
+        array = value.copy(order="K")
         return array[()] if scalar else array
     if isinstance(value, np.generic):
         return value if scalar else np.array(value)
