@@ -232,6 +232,15 @@ def test_what_a_callback_ended_has_ended(place, tmp_path):
     assert broken_off(path, resume=True, **longer) == whole(**longer)
 
 
+def test_a_run_in_the_middle_of_an_epoch_does_not_end_before_it(tmp_path):
+    path, plain = tmp_path / "c", {"schedule": None}
+    told = {"checkpoint": path, "callbacks": [At(press, 4, 1)]}
+    tx.fit(model_of({}), (X, Y), **told, **OPTIONS | plain)
+    with pytest.raises(ValueError, match=r"epochs is 3; .*c is in epoch 4 already"):
+        broken_off(path, resume=True, epochs=3, **plain)
+    assert broken_off(path, resume=True, epochs=4, **plain) == whole(epochs=4, **plain)
+
+
 def test_a_run_that_is_done_goes_on_with_more_epochs_or_patience(tmp_path):
     path = tmp_path / "c"
     plain = {"schedule": None}
