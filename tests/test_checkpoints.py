@@ -236,7 +236,7 @@ def test_a_run_in_the_middle_of_an_epoch_does_not_end_before_it(tmp_path):
     path, plain = tmp_path / "c", {"schedule": None}
     told = {"checkpoint": path, "callbacks": [At(press, 4, 1)]}
     tx.fit(model_of({}), (X, Y), **told, **OPTIONS | plain)
-    with pytest.raises(ValueError, match=r"epochs is 3; .*c is in epoch 4 already"):
+    with pytest.raises(ValueError, match=r"epochs is 3; .*c has begun 4 already"):
         broken_off(path, resume=True, epochs=3, **plain)
     assert broken_off(path, resume=True, epochs=4, **plain) == whole(epochs=4, **plain)
 
@@ -250,7 +250,7 @@ def test_a_run_that_is_done_goes_on_with_more_epochs_or_patience(tmp_path):
     assert (again.epochs, again.batches) == ([], [])
     assert broken_off(path, resume=True, epochs=8, **plain) == whole(epochs=8, **plain)
     # With a patience of 5 epochs the run ended before the 8th; and what is behind is behind.
-    with pytest.raises(ValueError, match=r"epochs is 5; .*c has 6 behind it already"):
+    with pytest.raises(ValueError, match=r"epochs is 5; .*c has begun 6 already"):
         broken_off(path, resume=True, **plain)
     early = plain | {"lr": 2.0, "epochs": 30}
     path = tmp_path / "d"

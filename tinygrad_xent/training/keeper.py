@@ -96,10 +96,10 @@ def _go_back(
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         _put_back(run, callbacks, *now)
         raise ModelError(f"{path}: the state in it does not fit: {short(error)}") from error
-    if run.epoch + (run.part is not None) > plan.epochs:
-        at = f"has {run.epoch} behind it" if run.part is None else f"is in epoch {run.epoch + 1}"
+    begun = run.epoch + (run.part is not None)
+    if begun > plan.epochs:
         _put_back(run, callbacks, *now)
-        raise ValueError(f"fit: epochs is {plan.epochs}; {path} {at} already")
+        raise ValueError(f"fit: epochs is {plan.epochs}; {path} has begun {begun} already")
     _more_epochs(run, plan, before["epochs"])
 
 
