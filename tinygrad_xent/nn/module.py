@@ -117,7 +117,8 @@ class Module:
         Raises
         ------
         ValueError
-            Naming every missing and every unexpected name, and every shape that differs.
+            Naming every missing and every unexpected name, and every shape that differs or dtype
+            that does not fit: numbers with a fraction into whole ones.
         """
         tensors = dict(self.named_tensors())
         wrong = [f"missing {name!r}" for name in tensors if name not in state]
@@ -126,12 +127,13 @@ class Module:
         for name, array in arrays.items():
             if array.shape != tensors[name].shape:
                 wrong.append(f"{name!r} has shape {array.shape}, wanted {tensors[name].shape}")
-            elif array.dtype.kind not in "biuf":
-                wrong.append(f"{name!r} has dtype {array.dtype}, wanted real numbers")
+            elif not np.can_cast(array.dtype, tensors[name].dtype, "same_kind"):
+                wrong.append(f"{name!r} has dtype {array.dtype}, wanted {tensors[name].dtype}")
         if wrong:
             raise ValueError("load_state_dict: " + "; ".join(wrong))
-        for name, array in arrays.items():
-            tensors[name].data = array
+        fitting = {name: copied(array, tensors[name].dtype) for name, array in arrays.items()}
+        for name, array in fitting.items():
+            tensors[name]._rebind(array)
 
     def _parts(self) -> Iterator[tuple[str, Module, list[tuple[str, Tensor]]]]:
         """Every module with its path and the leaf Tensors that it is the first to have."""
