@@ -398,7 +398,18 @@ def test_sizes_may_be_numpys():
         (lambda: nn.Linear(3, 2.5), ValueError, "Linear: out_features is 2.5; wanted"),
         (lambda: nn.Linear(3, True), ValueError, "Linear: out_features is True"),
         (lambda: nn.Linear(3, 2, dtype=int), TypeError, "int64 cannot have a gradient"),
+        (
+            lambda: nn.Linear(3, 2, initialise=lambda rng, shape, fan_in: np.ones(shape[::-1])),
+            ValueError,
+            "Linear: initialise gave an array of shape (2, 3); wanted (3, 2)",
+        ),
+        (
+            lambda: nn.MLP([3, 2], initialise=lambda rng, shape, fan_in: 0.0),
+            ValueError,
+            "Linear: initialise gave an array of shape (); wanted (3, 2)",
+        ),
         (lambda: nn.MLP([4]), ValueError, "MLP: got sizes [4]; wanted at least [features,"),
+        (lambda: nn.MLP(n for n in (4, 2)), ValueError, "MLP: got sizes <generator"),
         (lambda: nn.MLP(4), ValueError, "MLP: got sizes 4; wanted at least"),
         (lambda: nn.MLP([4, -1, 2]), ValueError, "MLP: sizes[1] is -1; wanted a whole number"),
         (lambda: nn.MLP([4, 2], "gelu"), ValueError, "'gelu'; wanted one of relu, tanh, sigmoid"),
