@@ -486,6 +486,8 @@ def test_wrong_numbers_are_named(make, name, value):
         (Adam, {"eps": -1}, "Adam: eps is -1"),
         (Adam, {"betas": (0.9, 1.0)}, r"Adam: betas are \(0.9, 1.0\); wanted two in \[0, 1\)"),
         (AdamW, {"betas": (0.9,)}, r"AdamW: betas are \(0.9,\); wanted two"),
+        (Adam, {"betas": 0.9}, "Adam: betas are 0.9; wanted two"),
+        (Adam, {"betas": ("0.9", 0.9)}, r"Adam: betas are \('0.9', 0.9\); wanted two"),
         (RMSprop, {"alpha": 1.5}, r"RMSprop: alpha is 1.5; wanted one in \[0, 1\]"),
         (RMSprop, {"alpha": -1}, "RMSprop: alpha is -1"),
         (RMSprop, {"momentum": math.nan}, "RMSprop: momentum is nan"),
