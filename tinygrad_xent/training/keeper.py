@@ -135,8 +135,7 @@ def _more_epochs(run: Run, plan: Plan, before: int) -> None:
         run.ended = ""
     if plan.schedule is None or plan.epochs == before or run.steps == 0:
         return
-    totals = [epochs * plan.batches for epochs in (before, plan.epochs)]
-    old, new = (plan.schedule(run.steps - 1, total) for total in totals)
+    old, new = (plan.factor(run.steps - 1, epochs) for epochs in (before, plan.epochs))
     if old != new:
         warn(
             f"fit: the schedule is that of {plan.epochs} epochs from here on: after epoch "

@@ -171,7 +171,7 @@ def fit(
         compile=compile,
         scale=scale,
     )
-    told = Callbacks([*callbacks, *([] if on_epoch is None else [on_epoch])])
+    told = Callbacks(callbacks, on_epoch)
     run = Run(model, moved_by, rng)
     given = {"seed": seed, "schedule": schedule, "clip_norm": clip_norm}
     keeper = keeper_of(checkpoint, checkpoint_every, resume, run, plan, told, given)
