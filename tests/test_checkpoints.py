@@ -591,6 +591,27 @@ def test_a_tree_comes_back_through_json(state):
     assert repr(back) == repr(state)  # True is not 1, and -0.0 not 0.0
 
 
+def test_the_state_of_a_callback_may_be_an_array_of_another_byte_order(tmp_path):
+    class Keeps:
+        def __init__(self, array):
+            self.array = array
+
+        def on_epoch(self, row):
+            pass
+
+        def state_dict(self):
+            return {"array": self.array}
+
+        def load_state_dict(self, state):
+            self.array = state["array"]
+
+    there, back = Keeps(np.array([1, 2, 515], ">i4")), Keeps(None)
+    tx.fit(model_of({}), (X, Y), checkpoint=tmp_path / "c", callbacks=[there], **OPTIONS)
+    again = {"checkpoint": tmp_path / "c", "resume": True, "callbacks": [back]}
+    tx.fit(model_of({}), (X, Y), **again, **OPTIONS)
+    assert back.array.tolist() == [1, 2, 515]
+
+
 def test_a_tree_keeps_the_order_of_the_memory():
     turned = np.asfortranarray(np.arange(6.0).reshape(2, 3))
     split, arrays = tree.split({"a": turned, "b": turned.copy(order="C")})
