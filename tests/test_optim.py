@@ -313,6 +313,28 @@ def test_float32_stays_float32_with_numpy_numbers(make, shape):
     assert (p.data < 1).all()
 
 
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [
+        (SGD, "momentum", np.float64(0.9)),
+        *((make, "weight_decay", np.float64(0.1)) for make in EVERY),
+        (Adam, "betas", (np.float64(0.9), np.float64(0.99))),
+        (RMSprop, "alpha", np.float64(0.5)),
+        (Adagrad, "eps", np.float64(0.5)),
+    ],
+)
+def test_float32_stays_float32_when_any_setting_is_set_anew(make, name, value):
+    p = tx.Tensor(np.ones(3, np.float32), requires_grad=True)
+    optimizer = make([p], lr=0.1)
+    setattr(optimizer, name, value)
+    for _ in range(2):
+        p.grad = np.ones(3)
+        optimizer.step()
+    assert p.dtype == np.float32
+    assert all(np.asarray(a).dtype != np.float64 for k, a in optimizer.state[0].items() if k != "t")
+    assert getattr(optimizer, name) == value
+
+
 @pytest.mark.parametrize("make", EVERY)
 def test_parameters_without_gradient_are_skipped(make):
     a, b = (tx.Tensor([1.0], requires_grad=True) for _ in range(2))

@@ -10,7 +10,7 @@ import numpy as np
 from ..tensor import Tensor
 from ..value import NOBODY, Array, _listeners, as_array
 from . import keeping
-from .checks import at_least_zero
+from .checks import at_least_zero, weak
 
 ndarray = np.ndarray
 
@@ -58,6 +58,10 @@ class Optimizer:
         self.maximize = self._yes_or_no("maximize", maximize)
         self.params = _leaves(type(self).__name__, params)
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A setting; NumPy's numbers become Python's, which never widen a float32."""
+        super().__setattr__(name, weak(value))
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
