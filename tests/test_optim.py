@@ -259,6 +259,17 @@ def test_maximize_goes_where_the_negative_gradient_leads(make, options):
         (SGD, {}, "θ - 0.5 ḡ"),
         (SGD, {"weight_decay": 0.1}, "θ - 0.5 (ḡ + 0.1 θ)"),
         (SGD, {"momentum": 0.9, "maximize": True}, "θ - 0.5 v, v a running sum of (-ḡ)"),
+        (
+            SGD,
+            {"momentum": 0.9, "weight_decay": 0.1, "nesterov": True},
+            "θ - 0.5 ((ḡ + 0.1 θ) + 0.9 v), v a running sum of (ḡ + 0.1 θ)",
+        ),
+        (RMSprop, {"weight_decay": 0.1}, "θ - 0.5 (ḡ + 0.1 θ) / (√v + 1e-08)"),
+        (
+            Adagrad,
+            {"weight_decay": 0.1, "lr_decay": 0.25},
+            "θ - 0.5 / (1 + 0.25 (t - 1)) (ḡ + 0.1 θ) / (√Σ(ḡ + 0.1 θ)² + 1e-10)",
+        ),
         (Adam, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
         (Adam, {"amsgrad": True, "maximize": True}, "θ + 0.5 m̂ / (√max v̂ + 1e-08)"),
         (AdamW, {"weight_decay": 0.1}, "(1 - 0.5 · 0.1) θ - 0.5 m̂ / (√v̂ + 1e-08)"),

@@ -90,6 +90,10 @@ class Optimizer:
         """How `rule` calls the gradient that is followed: ḡ, or -ḡ to climb."""
         return "(-ḡ)" if self.maximize else "ḡ"
 
+    def _decayed(self, weight_decay: float) -> str:
+        """The same with the weight decay that is part of it."""
+        return f"({self.gradient} + {weight_decay:g} θ)" if weight_decay else self.gradient
+
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """The parameter after the step, as a new array, from the present one and its gradient."""
         raise NotImplementedError(f"{type(self).__name__}.moved")
