@@ -496,6 +496,7 @@ def twice():
         ),
         (lambda: [np.ones(2)], TypeError, r"parameter 0 is array\(\[1., 1.\]\); wanted a Tensor"),
         (leaf, TypeError, r"got a Tensor; wanted a list"),
+        (lambda: tx.nn.Linear(1, 1), TypeError, r"got a Linear; wanted .*model\.parameters\(\)"),
     ],
 )
 def test_wrong_parameters_are_named(make, params, error, message):

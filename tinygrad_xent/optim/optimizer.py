@@ -158,8 +158,12 @@ class Optimizer:
 
 def _leaves(optimizer: str, params: Iterable[Tensor]) -> list[Tensor]:
     """The parameters as a list, each of which can be moved, or an error that names the one."""
-    if isinstance(params, Tensor):  # iterating would give its rows
-        raise TypeError(f"{optimizer}: got a Tensor; wanted a list of Tensors, such as [w]")
+    # Iterating a Tensor would give its rows.
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        raise TypeError(
+            f"{optimizer}: got a {type(params).__name__}; wanted a list of Tensors, such as [w] or "
+            "model.parameters()"
+        )
     found: dict[int, int] = {}
     leaves = list(params)
     if not leaves:
