@@ -157,8 +157,18 @@ def shared_layer():
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
+def exchanged_forward():
+    model = nn.MLP([4, 3], rng=0)
+    model[0].forward = lambda x: x @ model[0].weight
+    return model
+
+
 @pytest.mark.parametrize(
-    "make", [exchanged_layer, exchanged_activation, added_tensor, other_dropout, shared_layer]
+    "make",
+    [
+        *(exchanged_layer, exchanged_activation, exchanged_forward, added_tensor),
+        *(other_dropout, shared_layer),
+    ],
 )
 def test_a_model_that_its_architecture_would_not_give_back_is_saved_without(make, path):
     model, other = make(), make()
