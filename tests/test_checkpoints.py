@@ -168,28 +168,33 @@ def test_every_generator_of_numpy_and_one_that_is_shared(kind, tmp_path):
     assert run(lambda: None, True) == wanted
 
 
-def test_the_order_of_the_memory_and_numbers_without_axes_are_kept(tmp_path):
-    class Scaled(nn.Module):
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop", "adagrad"])
+def test_the_order_of_the_memory_and_numbers_without_axes_are_kept(optimizer, tmp_path):
+    class Turned(nn.Module):
+        """Weights as PyTorch has them, in the order that a gradient of W.T has: Fortran's."""
+
         def __init__(self):
-            rng = np.random.default_rng(2)
-            self.w = tx.Tensor(np.asfortranarray(rng.normal(size=(4, 3))), requires_grad=True)
+            draw = np.random.default_rng(2).normal
+            self.v = tx.Tensor(np.asfortranarray(draw(size=(33, 4))), requires_grad=True)
+            self.w = tx.Tensor(np.asfortranarray(draw(size=(3, 33))), requires_grad=True)
             self.scale = tx.Tensor(np.float64(1.5), requires_grad=True)
 
         def forward(self, x):
-            return x @ self.w * self.scale
+            return tx.tanh(x @ self.v.T) @ self.w.T * self.scale
 
     def run(act, resume):
-        model = Scaled()
+        model = Turned()
         history = tx.fit(
-            model, (X, Y), epochs=4, checkpoint=tmp_path / "c", resume=resume,
-            callbacks=[At(act, 2)],
+            model, (X, Y), epochs=4, batch_size=7, checkpoint=tmp_path / "c", resume=resume,
+            optimizer=optimizer, callbacks=[At(act, 2)],
         )  # fmt: skip
-        return outcome(model, history), model.w.numpy().flags.f_contiguous
+        return outcome(model, history), [p.data.flags.f_contiguous for p in model.parameters()]
 
     wanted = run(lambda: None, False)
     with pytest.raises(Crash):
         run(crash, False)
     assert run(lambda: None, True) == wanted
+    assert all(wanted[1])  # or nothing was tried
 
 
 def test_ctrl_c_loses_no_batch(tmp_path):
@@ -227,6 +232,15 @@ def test_what_a_callback_ended_has_ended(place, tmp_path):
     assert broken_off(path, resume=True, **longer) == whole(**longer)
 
 
+def test_a_run_in_the_middle_of_an_epoch_does_not_end_before_it(tmp_path):
+    path, plain = tmp_path / "c", {"schedule": None}
+    told = {"checkpoint": path, "callbacks": [At(press, 4, 1)]}
+    tx.fit(model_of({}), (X, Y), **told, **OPTIONS | plain)
+    with pytest.raises(ValueError, match=r"epochs is 3; .*c has begun 4 already"):
+        broken_off(path, resume=True, epochs=3, **plain)
+    assert broken_off(path, resume=True, epochs=4, **plain) == whole(epochs=4, **plain)
+
+
 def test_a_run_that_is_done_goes_on_with_more_epochs_or_patience(tmp_path):
     path = tmp_path / "c"
     plain = {"schedule": None}
@@ -236,7 +250,7 @@ def test_a_run_that_is_done_goes_on_with_more_epochs_or_patience(tmp_path):
     assert (again.epochs, again.batches) == ([], [])
     assert broken_off(path, resume=True, epochs=8, **plain) == whole(epochs=8, **plain)
     # With a patience of 5 epochs the run ended before the 8th; and what is behind is behind.
-    with pytest.raises(ValueError, match=r"epochs is 5; .*c has 6 behind it already"):
+    with pytest.raises(ValueError, match=r"epochs is 5; .*c has begun 6 already"):
         broken_off(path, resume=True, **plain)
     early = plain | {"lr": 2.0, "epochs": 30}
     path = tmp_path / "d"
@@ -575,6 +589,27 @@ def test_a_tree_comes_back_through_json(state):
     back = tree.joined(json.loads(text), arrays)
     np.testing.assert_equal(back, state)
     assert repr(back) == repr(state)  # True is not 1, and -0.0 not 0.0
+
+
+def test_the_state_of_a_callback_may_be_an_array_of_another_byte_order(tmp_path):
+    class Keeps:
+        def __init__(self, array):
+            self.array = array
+
+        def on_epoch(self, row):
+            pass
+
+        def state_dict(self):
+            return {"array": self.array}
+
+        def load_state_dict(self, state):
+            self.array = state["array"]
+
+    there, back = Keeps(np.array([1, 2, 515], ">i4")), Keeps(None)
+    tx.fit(model_of({}), (X, Y), checkpoint=tmp_path / "c", callbacks=[there], **OPTIONS)
+    again = {"checkpoint": tmp_path / "c", "resume": True, "callbacks": [back]}
+    tx.fit(model_of({}), (X, Y), **again, **OPTIONS)
+    assert back.array.tolist() == [1, 2, 515]
 
 
 def test_a_tree_keeps_the_order_of_the_memory():

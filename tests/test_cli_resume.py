@@ -221,7 +221,7 @@ def test_how_often(at, tmp_path):
         ("--class-weights balanced", "--class-weights balanced contradicts the run in {out}"),
         ("--movie", "--movie contradicts the run in {out}, which has none"),
         ("--out elsewhere", "--out elsewhere: the run goes on where it is, in {out}"),
-        ("--epochs 2", "--epochs 2: the run in {out} has 6 behind it already"),
+        ("--epochs 2", "--epochs 2: the run in {out} has begun 6 already"),
     ],
 )
 def test_what_contradicts_is_refused_by_name(words, says, tmp_path, capsys):
@@ -234,6 +234,23 @@ def test_what_contradicts_is_refused_by_name(words, says, tmp_path, capsys):
     assert says.format(out=out) in err
     assert err.count("\n") == 1
     assert files(out) == before
+
+
+def test_fewer_epochs_than_the_one_in_progress_change_nothing(monkeypatch, tmp_path, capsys):
+    class Pressed:
+        def on_batch(self, batch):
+            if (batch.epoch, batch.batch) == (4, 0):
+                press()
+
+    def fit(*data, callbacks, **options):
+        return tx.fit(*data, callbacks=[*callbacks, Pressed()], **options)
+
+    monkeypatch.setattr(train, "fit", fit)
+    run(*WORDS, "--out", str(tmp_path))
+    before = files(tmp_path)
+    assert main(["train", "--resume", str(tmp_path), "--epochs", "3"]) == 1
+    assert f"--epochs 3: the run in {tmp_path} has begun 4 already" in capsys.readouterr().err
+    assert files(tmp_path) == before
 
 
 def test_where_there_is_no_run(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Model files: what is in them, read without the library, and what happens to the damaged ones."""
 
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tinygrad_xent import nn
+from tinygrad_xent.files.arrays import write_arrays
 
 X = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
 DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I64": np.int64}
@@ -155,8 +157,18 @@ def shared_layer():
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
+def exchanged_forward():
+    model = nn.MLP([4, 3], rng=0)
+    model[0].forward = lambda x: x @ model[0].weight
+    return model
+
+
 @pytest.mark.parametrize(
-    "make", [exchanged_layer, exchanged_activation, added_tensor, other_dropout, shared_layer]
+    "make",
+    [
+        *(exchanged_layer, exchanged_activation, exchanged_forward, added_tensor),
+        *(other_dropout, shared_layer),
+    ],
 )
 def test_a_model_that_its_architecture_would_not_give_back_is_saved_without(make, path):
     model, other = make(), make()
@@ -476,6 +488,24 @@ def test_a_missing_folder_is_named(tmp_path):
     path = tmp_path / "runs" / "model"
     with pytest.raises(FileNotFoundError, match=re.escape(f"{path}: there is no folder")):
         tx.save(nn.Linear(1, 1), path)
+
+
+def test_a_folder_that_takes_no_files_is_told_under_the_name_that_was_asked_for(path, monkeypatch):
+    def refused(self, exist_ok):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "touch", refused)
+    with pytest.raises(PermissionError) as caught:
+        tx.save(nn.Linear(1, 1), path)
+    assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, "U1", object])
+def test_an_array_that_the_format_cannot_hold_is_named(dtype, path):
+    array = np.array(["1"]).astype(dtype)
+    with pytest.raises(TypeError, match=re.escape(f"'a' has dtype {array.dtype}; wanted")):
+        write_arrays(path, {"a": array}, {})
+    assert not path.exists()
 
 
 @posix

@@ -241,10 +241,21 @@ def test_load_state_dict_names_everything_that_is_wrong_and_changes_nothing():
     assert "missing '2.bias'" in said
     assert "unexpected 'extra'" in said
     assert "'0.bias' has shape (5,), wanted (4,)" in said
-    assert "'2.weight' has dtype complex128, wanted real numbers" in said
+    assert "'2.weight' has dtype complex128, wanted float32" in said
     assert "'0.weight'" not in said
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_load_state_dict_rounds_nothing_to_whole_numbers_and_takes_no_half():
+    model = nn.Linear(1, 2)
+    model.steps = tx.Tensor(np.array([7]))
+    before = model.state_dict()
+    with pytest.raises(ValueError, match="'steps' has dtype float64, wanted int64"):
+        model.load_state_dict(before | {"steps": [1.5]})
+    with pytest.raises(RuntimeWarning, match="overflow"):  # an error in these tests
+        model.load_state_dict({"weight": [[1, 2]], "bias": [1e300, 0.0], "steps": [8]})
+    np.testing.assert_equal(model.state_dict(), before)
 
 
 def test_a_graph_made_before_loading_stays_right():
@@ -387,7 +398,18 @@ def test_sizes_may_be_numpys():
         (lambda: nn.Linear(3, 2.5), ValueError, "Linear: out_features is 2.5; wanted"),
         (lambda: nn.Linear(3, True), ValueError, "Linear: out_features is True"),
         (lambda: nn.Linear(3, 2, dtype=int), TypeError, "int64 cannot have a gradient"),
+        (
+            lambda: nn.Linear(3, 2, initialise=lambda rng, shape, fan_in: np.ones(shape[::-1])),
+            ValueError,
+            "Linear: initialise gave an array of shape (2, 3); wanted (3, 2)",
+        ),
+        (
+            lambda: nn.MLP([3, 2], initialise=lambda rng, shape, fan_in: 0.0),
+            ValueError,
+            "Linear: initialise gave an array of shape (); wanted (3, 2)",
+        ),
         (lambda: nn.MLP([4]), ValueError, "MLP: got sizes [4]; wanted at least [features,"),
+        (lambda: nn.MLP(n for n in (4, 2)), ValueError, "MLP: got sizes <generator"),
         (lambda: nn.MLP(4), ValueError, "MLP: got sizes 4; wanted at least"),
         (lambda: nn.MLP([4, -1, 2]), ValueError, "MLP: sizes[1] is -1; wanted a whole number"),
         (lambda: nn.MLP([4, 2], "gelu"), ValueError, "'gelu'; wanted one of relu, tanh, sigmoid"),

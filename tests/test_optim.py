@@ -259,6 +259,17 @@ def test_maximize_goes_where_the_negative_gradient_leads(make, options):
         (SGD, {}, "θ - 0.5 ḡ"),
         (SGD, {"weight_decay": 0.1}, "θ - 0.5 (ḡ + 0.1 θ)"),
         (SGD, {"momentum": 0.9, "maximize": True}, "θ - 0.5 v, v a running sum of (-ḡ)"),
+        (
+            SGD,
+            {"momentum": 0.9, "weight_decay": 0.1, "nesterov": True},
+            "θ - 0.5 ((ḡ + 0.1 θ) + 0.9 v), v a running sum of (ḡ + 0.1 θ)",
+        ),
+        (RMSprop, {"weight_decay": 0.1}, "θ - 0.5 (ḡ + 0.1 θ) / (√v + 1e-08)"),
+        (
+            Adagrad,
+            {"weight_decay": 0.1, "lr_decay": 0.25},
+            "θ - 0.5 / (1 + 0.25 (t - 1)) (ḡ + 0.1 θ) / (√Σ(ḡ + 0.1 θ)² + 1e-10)",
+        ),
         (Adam, {}, "θ - 0.5 m̂ / (√v̂ + 1e-08)"),
         (Adam, {"amsgrad": True, "maximize": True}, "θ + 0.5 m̂ / (√max v̂ + 1e-08)"),
         (AdamW, {"weight_decay": 0.1}, "(1 - 0.5 · 0.1) θ - 0.5 m̂ / (√v̂ + 1e-08)"),
@@ -311,6 +322,28 @@ def test_float32_stays_float32_with_numpy_numbers(make, shape):
         optimizer.step()
         assert p.dtype == np.float32
     assert (p.data < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [
+        (SGD, "momentum", np.float64(0.9)),
+        *((make, "weight_decay", np.float64(0.1)) for make in EVERY),
+        (Adam, "betas", (np.float64(0.9), np.float64(0.99))),
+        (RMSprop, "alpha", np.float64(0.5)),
+        (Adagrad, "eps", np.float64(0.5)),
+    ],
+)
+def test_float32_stays_float32_when_any_setting_is_set_anew(make, name, value):
+    p = tx.Tensor(np.ones(3, np.float32), requires_grad=True)
+    optimizer = make([p], lr=0.1)
+    setattr(optimizer, name, value)
+    for _ in range(2):
+        p.grad = np.ones(3)
+        optimizer.step()
+    assert p.dtype == np.float32
+    assert all(np.asarray(a).dtype != np.float64 for k, a in optimizer.state[0].items() if k != "t")
+    assert getattr(optimizer, name) == value
 
 
 @pytest.mark.parametrize("make", EVERY)
@@ -463,6 +496,7 @@ def twice():
         ),
         (lambda: [np.ones(2)], TypeError, r"parameter 0 is array\(\[1., 1.\]\); wanted a Tensor"),
         (leaf, TypeError, r"got a Tensor; wanted a list"),
+        (lambda: tx.nn.Linear(1, 1), TypeError, r"got a Linear; wanted .*model\.parameters\(\)"),
     ],
 )
 def test_wrong_parameters_are_named(make, params, error, message):
@@ -486,6 +520,8 @@ def test_wrong_numbers_are_named(make, name, value):
         (Adam, {"eps": -1}, "Adam: eps is -1"),
         (Adam, {"betas": (0.9, 1.0)}, r"Adam: betas are \(0.9, 1.0\); wanted two in \[0, 1\)"),
         (AdamW, {"betas": (0.9,)}, r"AdamW: betas are \(0.9,\); wanted two"),
+        (Adam, {"betas": 0.9}, "Adam: betas are 0.9; wanted two"),
+        (Adam, {"betas": ("0.9", 0.9)}, r"Adam: betas are \('0.9', 0.9\); wanted two"),
         (RMSprop, {"alpha": 1.5}, r"RMSprop: alpha is 1.5; wanted one in \[0, 1\]"),
         (RMSprop, {"alpha": -1}, "RMSprop: alpha is -1"),
         (RMSprop, {"momentum": math.nan}, "RMSprop: momentum is nan"),

@@ -241,6 +241,12 @@ def test_a_subclass_with_the_same_forward_is_the_same_layer(path):
     np.testing.assert_allclose(run(path, x), by_hand(model, x.astype(np.float64)), atol=1e-6)
 
 
+def patched():
+    model = nn.Sequential(nn.ReLU())
+    model[0].forward = lambda x: -x
+    return model
+
+
 def mixed():
     return nn.Sequential(nn.Linear(4, 3, dtype=np.float32), nn.Linear(3, 2, dtype=np.float64))
 
@@ -257,6 +263,7 @@ def mixed():
         (Doubled(4, 3), {}, TypeError, "the model is a Doubled"),
         (nn.Sequential(Called()), {}, TypeError, "layer '0' is a Called"),
         (nn.Module(), {}, TypeError, "the model is a Module"),
+        (patched(), {}, TypeError, "layer '0' is a ReLU with a forward of its own, for which"),
         (nn.MLP([4, 3], dtype=np.float16), {}, ValueError, "has dtype float16; wanted float32 or"),
         (mixed(), {}, ValueError, "differ in dtype: '0.bias' float32, '1.bias' float64"),
         (

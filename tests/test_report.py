@@ -202,6 +202,15 @@ def test_predict_names_what_is_wrong(x, says):
         tx.predict(tx.nn.MLP([2, 3], rng=0), x)
 
 
+def test_predict_gives_a_row_for_each_row_or_an_error():
+    class Mean(tx.nn.Linear):
+        def forward(self, x):
+            return super().forward(x).mean(axis=0, keepdims=True)
+
+    with pytest.raises(ValueError, match=r"gives \(1, 3\) for 4 rows; wanted logits, \(4, 3\)"):
+        tx.predict(Mean(2, 3), np.ones((4, 2)))
+
+
 def test_predict_of_a_broken_model_is_an_error():
     model = tx.nn.Linear(2, 3, rng=0)
     model.load_state_dict({"weight": np.full((2, 3), 3e38, np.float32), "bias": np.zeros(3, "f4")})

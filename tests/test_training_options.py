@@ -413,6 +413,7 @@ def test_a_compiled_step_refuses_dropout():
         ({"weight_decay": -1.0}, "Adam: weight_decay is -1.0"),
         ({"callbacks": [3]}, "fit: got callback 3; wanted a function of an Epoch, or an object"),
         ({"callbacks": [Diary]}, "fit: got callback <class"),
+        ({"callbacks": print}, "fit: callbacks is <built-in function print>; wanted a list of fun"),
         ({"seed": None}, "fit: seed must be a whole number >= 0 or a numpy.random.Generator"),
         ({"seed": -1}, "fit: seed must be a whole number >= 0"),
     ],
@@ -424,6 +425,12 @@ def test_wrong_options_are_named_and_nothing_is_trained(options, message):
         tx.fit(trained, (X, Y), **options)
     assert content(trained) == before
     assert trained.training
+
+
+@pytest.mark.parametrize("factor", [None, -1.0, math.inf])
+def test_a_wrong_schedule_is_named_with_a_checkpoint_too(factor, tmp_path):
+    with pytest.raises(ValueError, match=f"fit: the schedule is {factor} at step 0; wanted"):
+        tx.fit(model(), (X, Y), schedule=lambda t, n: factor, checkpoint=tmp_path / "c")
 
 
 def test_an_optimizer_of_ones_own_has_its_own_decay():

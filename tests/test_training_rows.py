@@ -48,6 +48,30 @@ def test_any_function_of_rows_is_a_scale():
     assert content(by_batch) == content(before)
 
 
+def test_a_scale_that_writes_into_its_rows_does_not_reach_the_data():
+    def halved(rows):
+        rows /= 2
+        return rows
+
+    rows = RNG.normal(size=(40, 6)).astype(np.float32)
+    kept, by_batch, before = rows.copy(), model(), model()
+    tx.fit(by_batch, (rows, Y), validation=(rows, Y), epochs=2, scale=halved)
+    tx.fit(before, (kept / 2, Y), epochs=2)
+    np.testing.assert_array_equal(rows, kept)
+    assert content(by_batch) == content(before)
+    q = tx.predict(by_batch, rows, scale=halved)
+    np.testing.assert_array_equal(q, tx.predict(before, kept / 2))
+    np.testing.assert_array_equal(rows, kept)
+
+
+def test_a_frozen_model_gets_its_rows_in_its_own_dtype():
+    moving, rows = model(np.float64), RNG.normal(size=(40, 6))
+    wanted = tx.predict(moving, rows)
+    for p in moving.parameters():
+        p.requires_grad = False
+    np.testing.assert_array_equal(tx.predict(moving, rows), wanted)
+
+
 @given(
     arrays(np.float64, (5, 2), elements=st.floats(-1e6, 1e6)),
     st.lists(st.integers(0, 4), min_size=1, unique=True),

@@ -119,13 +119,14 @@ class _Graph:
 
     def layer(self, module: Module, path: str) -> None:
         """What a module does, by its forward: a subclass with another is another layer."""
-        kind = type(module)
+        kind, own = type(module), " with a forward of its own" if "forward" in vars(module) else ""
         write = _WRITERS.get(kind.forward) if kind.__call__ is Module.__call__ else None
-        if write is None:
+        if write is None or own:
             where = f"layer {path!r}" if path else "the model"
             raise TypeError(
-                f"to_onnx: {where} is a {kind.__name__}, for which there is no ONNX here; wanted "
-                f"{', '.join(forward.__qualname__.partition('.')[0] for forward in _WRITERS)}"
+                f"to_onnx: {where} is a {kind.__name__}{own}, for which there is no ONNX here; "
+                "wanted "
+                + ", ".join(forward.__qualname__.partition(".")[0] for forward in _WRITERS)
             )
         write(self, module, path)
 

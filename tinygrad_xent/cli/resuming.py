@@ -108,9 +108,9 @@ def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse
     for name in ANEW:
         if name in given:
             words = _replaced(words, _option(name), str(given[name]))
-    kept, done = _parsed(words, add), _epochs_done(out)
-    if kept.epochs < done:
-        raise ValueError(f"--epochs {kept.epochs}: the run in {out} has {done} behind it already")
+    kept, begun = _parsed(words, add), _epochs_begun(out)
+    if kept.epochs < begun:
+        raise ValueError(f"--epochs {kept.epochs}: the run in {out} has begun {begun} already")
     if words != _words(out):
         _write(out, words)
     tidy(out)
@@ -149,9 +149,12 @@ def _words(out: Path) -> list[str]:
     return words
 
 
-def _epochs_done(out: Path) -> int:
+def _epochs_begun(out: Path) -> int:
     path = out / CHECKPOINT
-    return len(read_checkpoint(path)[0]["history"]) - 1 if path.exists() else -1
+    if not path.exists():
+        return -1
+    state = read_checkpoint(path)[0]
+    return len(state["history"]) - 1 + (state.get("part") is not None)
 
 
 def _write(out: Path, words: list[str]) -> None:

@@ -16,6 +16,12 @@ def write_arrays(path: PathLike, arrays: Mapping[str, Array], about: Mapping[str
     """Write arrays and texts; the same ones give the same bytes."""
     # Not ascontiguousarray, which gives 0-d arrays an axis.
     plain = {name: np.asarray(a, order="C") for name, a in arrays.items()}
+    for name, a in plain.items():
+        if (a.dtype.kind not in "biuf" or a.itemsize > 8) and a.dtype != np.complex64:
+            raise TypeError(
+                f"save: {name!r} has dtype {a.dtype}; wanted bool, whole numbers, or floats of at "
+                "most 64 bits"
+            )
     content = _with_sorted_header(safetensors().numpy.save(plain, dict(about)))
     if int.from_bytes(content[:8], "little") > LARGEST:
         raise ValueError(f"save: the metadata take more than the {LARGEST:,} bytes that are read")

@@ -24,7 +24,8 @@ REBUILDABLE: tuple[type[Module], ...] = tuple(
 
 def architecture(model: Module) -> dict[str, Any] | None:
     """How to build the model again, or None for classes that this package does not know."""
-    if type(model) not in REBUILDABLE:
+    own_forward = any("forward" in vars(module) for _, module in model.named_modules())
+    if type(model) not in REBUILDABLE or own_forward:
         return None
     if type(model) is nn.Sequential:
         layers = [architecture(layer) for layer in model]

@@ -44,7 +44,7 @@ def save(model: Module, path: PathLike, *, metadata: Mapping[str, Any] | None = 
     Raises
     ------
     TypeError, ValueError
-        If the metadata cannot be kept, naming the entry.
+        If the metadata or an array (longdouble) cannot be kept, naming the entry.
 
     Examples
     --------

@@ -26,9 +26,9 @@ def replacing(path: PathLike) -> Iterator[Path]:
     import secrets  # slow to load, and only needed to write
 
     temporary = final.with_name(f".{_shortened(final.stem)}.{secrets.token_hex(8)}{final.suffix}")
-    # touch leaves the permissions to the umask, as for any file; those of an old one are kept.
-    temporary.touch(exist_ok=False)
     try:
+        # touch leaves the permissions to the umask, as for any file; those of an old one are kept.
+        temporary.touch(exist_ok=False)
         with suppress(FileNotFoundError):
             shutil.copymode(final, temporary)
         yield temporary

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -56,12 +56,17 @@ class Linear(Module):
         in_features = _size("Linear: in_features", in_features)
         out_features = _size("Linear: out_features", out_features)
         rng, dtype = generator(rng), dtype or get_default_dtype()
-        weight = initialise(rng, (in_features, out_features), in_features)
-        self.weight = Tensor(weight, requires_grad=True, dtype=dtype)
-        self.bias = None
-        if bias:
-            start = initialise(rng, (out_features,), in_features)
-            self.bias = Tensor(start, requires_grad=True, dtype=dtype)
+
+        def drawn(*shape: int) -> Tensor:
+            start = Tensor(initialise(rng, shape, in_features), requires_grad=True, dtype=dtype)
+            if start.shape != shape:
+                raise ValueError(
+                    f"Linear: initialise gave an array of shape {start.shape}; wanted {shape}"
+                )
+            return start
+
+        self.weight = drawn(in_features, out_features)
+        self.bias = drawn(out_features) if bias else None
 
     def forward(self, x: Any) -> Any:
         """(N, in) to (N, out)."""
@@ -231,7 +236,7 @@ class MLP(Sequential):
         rng: Seed = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        if not np.iterable(sizes) or len(sizes) < 2:
+        if not np.iterable(sizes) or not isinstance(sizes, Sized) or len(sizes) < 2:
             raise ValueError(f"MLP: got sizes {sizes!r}; wanted at least [features, classes]")
         if activation not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)

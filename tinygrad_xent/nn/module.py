@@ -11,7 +11,7 @@ import numpy as np
 
 from ..display import Part, module_html
 from ..tensor import Tensor
-from ..value import Array, Value, _numbers
+from ..value import Array, Value, _numbers, copied
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,7 +106,8 @@ class Module:
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of every Tensor's array, by path."""
-        return {name: tensor.numpy() for name, tensor in self.named_tensors()}
+        # Memory in its own order: sums in another order have other last bits.
+        return {name: copied(tensor._array) for name, tensor in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the arrays of `state`; all of them, or none if anything does not fit.
@@ -116,7 +117,8 @@ class Module:
         Raises
         ------
         ValueError
-            Naming every missing and every unexpected name, and every shape that differs.
+            Naming every missing and every unexpected name, and every shape that differs or dtype
+            that does not fit: numbers with a fraction into whole ones.
         """
         tensors = dict(self.named_tensors())
         wrong = [f"missing {name!r}" for name in tensors if name not in state]
@@ -125,12 +127,13 @@ class Module:
         for name, array in arrays.items():
             if array.shape != tensors[name].shape:
                 wrong.append(f"{name!r} has shape {array.shape}, wanted {tensors[name].shape}")
-            elif array.dtype.kind not in "biuf":
-                wrong.append(f"{name!r} has dtype {array.dtype}, wanted real numbers")
+            elif not np.can_cast(array.dtype, tensors[name].dtype, "same_kind"):
+                wrong.append(f"{name!r} has dtype {array.dtype}, wanted {tensors[name].dtype}")
         if wrong:
             raise ValueError("load_state_dict: " + "; ".join(wrong))
-        for name, array in arrays.items():
-            tensors[name].data = array
+        fitting = {name: copied(array, tensors[name].dtype) for name, array in arrays.items()}
+        for name, array in fitting.items():
+            tensors[name]._rebind(array)
 
     def _parts(self) -> Iterator[tuple[str, Module, list[tuple[str, Tensor]]]]:
         """Every module with its path and the leaf Tensors that it is the first to have."""

@@ -73,7 +73,10 @@ class Adagrad(Optimizer):
     @property
     def rule(self) -> str:
         """See `Optimizer.rule`."""
-        return f"θ - {self.lr:g} {self.gradient} / (√Σḡ² + {self.eps:g})"
+        lr = f"{self.lr:g}" + (f" / (1 + {self.lr_decay:g} (t - 1))" if self.lr_decay else "")
+        g = self._decayed(self.weight_decay)
+        square = f"{g}²" if self.weight_decay else "ḡ²"
+        return f"θ - {lr} {g} / (√Σ{square} + {self.eps:g})"
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """See `Optimizer.moved`."""

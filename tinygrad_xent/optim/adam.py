@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,9 +69,10 @@ class Adam(Optimizer):
         self.amsgrad = self._yes_or_no("amsgrad", amsgrad)
 
     def _check(self) -> None:
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            betas = tuple(self.betas)
-            raise ValueError(f"{type(self).__name__}: betas are {betas}; wanted two in [0, 1)")
+        betas = self.betas
+        two = np.shape(betas) == (2,) and all(isinstance(beta, Real) for beta in betas)
+        if not two or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{type(self).__name__}: betas are {betas!r}; wanted two in [0, 1)")
 
     @property
     def rule(self) -> str:

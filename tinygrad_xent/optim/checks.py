@@ -6,6 +6,15 @@ import math
 import numbers
 from typing import Any
 
+import numpy as np
+
+
+def weak(value: Any) -> Any:
+    """NumPy's numbers as Python's, also in a tuple; anything else as it is."""
+    if type(value) is tuple:
+        return tuple(map(weak, value))
+    return value.item() if isinstance(value, np.generic) else value
+
 
 def at_least_zero(what: str, value: Any) -> float:
     """The number as Python's own, or a ValueError that begins with `what`.

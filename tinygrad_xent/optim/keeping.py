@@ -53,12 +53,8 @@ def take_over(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
 
 
 def _settings(optimizer: Optimizer) -> dict[str, Any]:
-    """All but the parameters and their state; NumPy's numbers as Python's, which are weak."""
-    return {
-        key: value.item() if isinstance(value, np.generic) else value
-        for key, value in vars(optimizer).items()
-        if key not in ("params", "state")
-    }
+    """All but the parameters and their state."""
+    return {k: value for k, value in vars(optimizer).items() if k not in ("params", "state")}
 
 
 def _is_plain(value: Any) -> bool:
@@ -137,7 +133,7 @@ def _misfits(optimizer: Optimizer, state: Mapping[str, Any], like: Array) -> lis
 def _copied(what: str, value: Any, scalar: bool = False) -> Any:
     """An array of one's own, or a Python number; `scalar`: 0-d as NumPy's results of 0 axes."""
     if isinstance(value, np.ndarray):
-        array = value.copy(order="C")
+        array = value.copy(order="K")
         return array[()] if scalar else array
     if isinstance(value, np.generic):
         return value if scalar else np.array(value)

@@ -10,7 +10,7 @@ import numpy as np
 from ..tensor import Tensor
 from ..value import NOBODY, Array, _listeners, as_array
 from . import keeping
-from .checks import at_least_zero
+from .checks import at_least_zero, weak
 
 ndarray = np.ndarray
 
@@ -59,6 +59,10 @@ class Optimizer:
         self.params = _leaves(type(self).__name__, params)
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A setting; NumPy's numbers become Python's, which never widen a float32."""
+        super().__setattr__(name, weak(value))
+
     def step(self) -> None:
         """Move every parameter that has a gradient."""
         moved, maximize = self.moved, self.maximize
@@ -85,6 +89,10 @@ class Optimizer:
     def gradient(self) -> str:
         """How `rule` calls the gradient that is followed: ḡ, or -ḡ to climb."""
         return "(-ḡ)" if self.maximize else "ḡ"
+
+    def _decayed(self, weight_decay: float) -> str:
+        """The same with the weight decay that is part of it."""
+        return f"({self.gradient} + {weight_decay:g} θ)" if weight_decay else self.gradient
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """The parameter after the step, as a new array, from the present one and its gradient."""
@@ -150,8 +158,12 @@ class Optimizer:
 
 def _leaves(optimizer: str, params: Iterable[Tensor]) -> list[Tensor]:
     """The parameters as a list, each of which can be moved, or an error that names the one."""
-    if isinstance(params, Tensor):  # iterating would give its rows
-        raise TypeError(f"{optimizer}: got a Tensor; wanted a list of Tensors, such as [w]")
+    # Iterating a Tensor would give its rows.
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        raise TypeError(
+            f"{optimizer}: got a {type(params).__name__}; wanted a list of Tensors, such as [w] or "
+            "model.parameters()"
+        )
     found: dict[int, int] = {}
     leaves = list(params)
     if not leaves:

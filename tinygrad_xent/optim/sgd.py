@@ -71,9 +71,11 @@ class SGD(Optimizer):
     @property
     def rule(self) -> str:
         """See `Optimizer.rule`."""
-        g = self.gradient
-        g = f"({g} + {self.weight_decay:g} θ)" if self.weight_decay else g
-        return f"θ - {self.lr:g} {f'v, v a running sum of {g}' if self.momentum else g}"
+        g = self._decayed(self.weight_decay)
+        if not self.momentum:
+            return f"θ - {self.lr:g} {g}"
+        step = f"({g} + {self.momentum:g} v)" if self.nesterov else "v"
+        return f"θ - {self.lr:g} {step}, v a running sum of {g}"
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:
         """See `Optimizer.moved`."""

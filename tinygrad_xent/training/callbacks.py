@@ -42,11 +42,16 @@ KEPT = ("state_dict", "load_state_dict")
 class Callbacks:
     """Those who are told of every epoch, and those who are told of every batch."""
 
-    def __init__(self, callbacks: Iterable[Any]) -> None:
+    def __init__(self, callbacks: Iterable[Any], on_epoch: Any = None) -> None:
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(
+                f"fit: callbacks is {callbacks!r}; wanted a list of functions of an Epoch, or of "
+                "objects with a method on_epoch or on_batch"
+            )
         self.on_epoch: list[Callable[[Epoch], object]] = []
         self.on_batch: list[Callable[[Batch], object]] = []
         self.kept: list[Any] = []  #: those whose state goes into checkpoints
-        for one in callbacks:
+        for one in [*callbacks, *([] if on_epoch is None else [on_epoch])]:
             methods = [getattr(one, name, None) for name in ("on_epoch", "on_batch")]
             if isinstance(one, type) or not (callable(one) or any(map(callable, methods))):
                 raise TypeError(

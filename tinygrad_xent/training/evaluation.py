@@ -36,7 +36,8 @@ def evaluate(
     Parameters
     ----------
     model
-        Takes rows and returns logits (N, K). Meanwhile it is in ``eval()``, whatever it was in.
+        Takes rows and returns logits (N, K). Meanwhile it is in ``eval()``, whatever it was in;
+        where threads share it, call that before.
     x, y
         Rows (N, ...) of real numbers and class indices (N,); or a `Dataset` alone.
     batch_size

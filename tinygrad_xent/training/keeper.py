@@ -96,10 +96,10 @@ def _go_back(
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         _put_back(run, callbacks, *now)
         raise ModelError(f"{path}: the state in it does not fit: {short(error)}") from error
-    if run.epoch > plan.epochs:
-        epoch = run.epoch
+    begun = run.epoch + (run.part is not None)
+    if begun > plan.epochs:
         _put_back(run, callbacks, *now)
-        raise ValueError(f"fit: epochs is {plan.epochs}; {path} has {epoch} behind it already")
+        raise ValueError(f"fit: epochs is {plan.epochs}; {path} has begun {begun} already")
     _more_epochs(run, plan, before["epochs"])
 
 
@@ -135,8 +135,7 @@ def _more_epochs(run: Run, plan: Plan, before: int) -> None:
         run.ended = ""
     if plan.schedule is None or plan.epochs == before or run.steps == 0:
         return
-    totals = [epochs * plan.batches for epochs in (before, plan.epochs)]
-    old, new = (plan.schedule(run.steps - 1, total) for total in totals)
+    old, new = (plan.factor(run.steps - 1, epochs) for epochs in (before, plan.epochs))
     if old != new:
         warn(
             f"fit: the schedule is that of {plan.epochs} epochs from here on: after epoch "

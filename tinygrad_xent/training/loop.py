@@ -101,7 +101,8 @@ def fit(
         True: go on from `checkpoint`, or begin if there is no such file yet. A path: go on from
         that file. All other arguments are those of the run that was interrupted; `epochs` and
         `patience` may be others. The result is that of a run that was not interrupted, to the
-        last bit; one that has ended is returned as it is, or goes on if `epochs` is larger now.
+        last bit; one that has ended is returned as it is, or goes on if `epochs` is larger now,
+        and where `patience` ended it, if that is.
     progress
         Show a progress bar with epoch, loss, accuracy and the time that is left.
     callbacks
@@ -171,7 +172,7 @@ def fit(
         compile=compile,
         scale=scale,
     )
-    told = Callbacks([*callbacks, *([] if on_epoch is None else [on_epoch])])
+    told = Callbacks(callbacks, on_epoch)
     run = Run(model, moved_by, rng)
     given = {"seed": seed, "schedule": schedule, "clip_norm": clip_norm}
     keeper = keeper_of(checkpoint, checkpoint_every, resume, run, plan, told, given)

@@ -56,14 +56,15 @@ class Plan:
     def take_step(self, run: Run, rows: Array, labels: Array, step: Step) -> tuple[float, int]:
         """One step at the learning rate of its time; the loss, and how many rows were right."""
         if self.schedule is not None:
-            run.optimizer.lr = run.lr * self._factor(run.steps)
+            run.optimizer.lr = run.lr * self.factor(run.steps, self.epochs)
         loss, right = step(rows, labels)
         run.steps += 1
         return loss.item(), int(right)
 
-    def _factor(self, t: int) -> float:
+    def factor(self, t: int, epochs: int) -> float:
+        """What the schedule gives for step t of a run of so many epochs."""
         assert self.schedule is not None
-        factor: Any = self.schedule(t, self.epochs * self.batches)
+        factor: Any = self.schedule(t, epochs * self.batches)
         if not isinstance(factor, numbers.Real) or not 0 <= float(factor) < math.inf:
             raise ValueError(f"fit: the schedule is {factor!r} at step {t}; wanted a number >= 0")
         return float(factor)

@@ -32,7 +32,8 @@ def predict(
     Parameters
     ----------
     model
-        Takes rows and returns logits z, (N, K).
+        Takes rows and returns logits z, (N, K). Meanwhile it is in ``eval()``; where threads
+        share it, call that before.
     x
         Rows (N, ...) of real numbers, N > 0; or a `Dataset`, whose labels are not looked at.
     scale
@@ -44,7 +45,7 @@ def predict(
     ------
     ValueError
         If x has no rows, if one of its numbers is not finite, naming the place, or if the model
-        cannot take such rows or gives logits that are not finite.
+        cannot take such rows, or gives other logits than a row of finite ones for each row.
 
     Examples
     --------
@@ -69,6 +70,11 @@ def predict(
     with no_grad(), in_mode(model, False), np.errstate(all="ignore"):
         for batch, _ in rows.in_order(batch_size):
             z = model(Tensor.wrap(batch)).numpy().astype(np.float64)
+            if z.shape != (len(batch), rows.classes):
+                raise ValueError(
+                    f"predict: the model gives {z.shape} for {len(batch)} rows; wanted logits, "
+                    f"({len(batch)}, {rows.classes})"
+                )
             parts.append(ops.softmax(z, axis=1))
     q = np.concatenate(parts)
     unknown = np.flatnonzero(~np.isfinite(q).all(axis=1))

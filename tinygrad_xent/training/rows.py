@@ -43,8 +43,8 @@ class Rows:
     def ready(self, batch: Array) -> Array:
         """The same rows, scaled and in the model's dtype; ValueError if they are others then."""
         if self.scale is not None:
-            scaled = self.scale(batch)
-            batch, given = np.asarray(scaled), batch
+            # A copy: the batch may be a view of the user's rows, and a scale write into it.
+            batch, given = np.asarray(self.scale(batch.copy())), batch
             if batch.dtype.kind not in "biuf" or len(batch) != len(given):
                 raise ValueError(
                     f"scale: made {batch.dtype} {batch.shape} of {given.dtype} {given.shape}; "
@@ -83,11 +83,16 @@ def checked_rows(data: Any, model: Module, where: str, scale: Scale | None = Non
         raise ValueError(f"{where}: y has dtype {y.dtype}; wanted class indices (integers)")
     if scale is not None and not callable(scale):
         raise ValueError(f"{where}: scale is {scale!r}; wanted a function of rows, or None")
-    dtype = next((p.dtype for p in model.parameters()), get_default_dtype())
-    rows = Rows(x, y, dtype, scale)
+    rows = Rows(x, y, _dtype(model), scale)
     _check_numbers(rows, where)
     rows.classes = _checked_labels(y, model, next(rows.in_order(1))[0], where)
     return rows
+
+
+def _dtype(model: Module) -> Any:
+    """That of the parameters, or of a model that is frozen that of its first floating Tensor."""
+    frozen = (t.dtype for _, t in model.named_tensors() if t.dtype.kind == "f")
+    return next((p.dtype for p in model.parameters()), next(frozen, get_default_dtype()))
 
 
 def split_off(rows: Rows, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:

@@ -62,7 +62,7 @@ def factors(plan: Plan, epochs: int) -> list[float]:
     """What the schedule of a run of so many epochs gives, at steps from the first to the last."""
     total = epochs * plan.batches
     steps = np.linspace(0, max(total - 1, 0), min(total, LOOKS)).astype(int)
-    return [] if plan.schedule is None else [float(plan.schedule(t, total)) for t in steps.tolist()]
+    return [] if plan.schedule is None else [plan.factor(t, epochs) for t in steps.tolist()]
 
 
 def _said(about: Mapping[str, Any], name: str) -> str:

@@ -33,6 +33,7 @@ def split(tree: Any, path: str = "") -> tuple[Any, dict[str, Array]]:
     def walk(part: Any, path: str) -> Any:
         if isinstance(part, (np.ndarray, np.generic)):
             array = np.asarray(part)
+            array = array.astype(array.dtype.newbyteorder("="), copy=False)  # as files have it
             # The order of the memory is kept: sums in another order have other last bits.
             turned = array.flags.f_contiguous and not array.flags.c_contiguous
             while path in arrays:  # "a/b" as a key, and "b" in "a"
