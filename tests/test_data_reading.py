@@ -348,6 +348,15 @@ def test_npz_with_names(tmp_path):
     d = tx.data.read(path)
     assert (d.classes, d.features, d.y.tolist()) == (("no", "yes"), ("cm", "kg"), [1, 0])
     assert tx.data.read(path, columns=["a", "b"]).features == ("a", "b")
+    assert as_read(path, columns=["kg", "cm"]) == (
+        [[0, 1], [1, 0]],
+        ["yes", "no"],
+        ("kg", "cm"),
+    )
+    assert tx.data.read(path, columns=["kg"]).x.tolist() == [[0], [1]]
+    assert tx.data.read_rows(path, ["kg", "cm"]).x.tolist() == [[0, 1], [1, 0]]
+    said = refused(path, ["kg", "age"], read=tx.data.read_rows)
+    assert "1 of the 2 columns are not there: 'age'; there are 'cm', 'kg'" in said
     assert "the label '2' is none of the classes: 'no', 'yes'" in refused(
         saved(tmp_path / "b.npz", **(arrays | {"y": np.array([2, 0])}), **names)
     )

@@ -65,8 +65,8 @@ def read(
         The column of the labels: its name, or its number from 0 or, if negative, from the end. If
         not given, the last.
     columns : sequence of str or int
-        The columns that are features, in this order; if not given, all but the label. For arrays,
-        their names.
+        The columns that are features, in this order; if not given, all but the label. For arrays
+        that have no names of their own, or none of these, their names.
     ignore : sequence of str or int, tables only
         Columns to leave out, such as text and row numbers.
     classes : sequence of str
@@ -180,7 +180,8 @@ def read_rows(
     Columns of other names are passed over, so the file may have labels or not. A table without a
     header is taken by position and must have as many columns as there are features (one more if
     `label` says which is not one); so is a table with a header if the features have no names of
-    their own (x0, x1, ...). Of npz and IDX files with a test part, the test part is read.
+    their own (x0, x1, ...), and so are arrays whose file names none of the features. Of npz and
+    IDX files with a test part, the test part is read.
 
     Parameters
     ----------
@@ -213,8 +214,8 @@ def read_rows(
     kind = kind_of(file)
     if kind != "table":
         found = of_arrays(file, kind, limit, rows_only=True)
+        found = renamed(file, found, features, None)
         part = found.test or found.train
-        renamed(file, found, features, None)
         return Rows(part.x, np.arange(len(part.x)), features)
     from .columns import gather
     from .table import Table
