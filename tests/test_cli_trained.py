@@ -333,3 +333,20 @@ def test_images_of_bytes(tmp_path, capsys):
     assert code == 0
     assert "some of these rows it may know" in text
     assert f"accuracy {(q.argmax(axis=1) == [0, 1, 0, 1, 1, 1]).mean():.3f}" in text
+
+
+def test_arrays_are_judged_by_a_model_of_a_table(penguins, tmp_path, capsys):
+    model, test = penguins
+    label = [test.classes[k] for k in test.y]
+    code, text, _ = run(capsys, "evaluate", "--model", model)
+    report = text.partition("\n")[2]
+    for name, order in (("bare", [0, 1, 2, 3]), ("named", [2, 0, 3, 1])):
+        path = tmp_path / f"{name}.npz"
+        own = {"features": [test.features[j] for j in order]} if name == "named" else {}
+        np.savez(path, X=test.x[:, order], y=label, **own)
+        code, text, error = run(capsys, "evaluate", "--model", model, "--data", path)
+        assert (code, error) == (0, "")
+        assert text.partition("\n")[2] == report
+    assert "not a table" in refused(
+        capsys, "evaluate", "--model", model, "--data", path, "--label", "species"
+    )

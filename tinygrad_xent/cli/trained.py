@@ -144,8 +144,9 @@ def labelled(options: argparse.Namespace, known: Trained) -> tuple[data.Dataset,
         rows = bundled(name, known)
     else:
         told = reading(options)
-        told["label"] = known.about.get("label") if told["label"] is None else told["label"]
-        told["columns"] = told["columns"] or _columns(name, known)
+        if told["label"] is None and name not in PLACES and kind_of(name) == "table":
+            told["label"] = known.about.get("label")
+        told["columns"] = told["columns"] or _columns(known)
         rows = data.read(name, classes=known.classes, **told)
     test = test_part(rows, name, known)
     if test is not None:
@@ -158,12 +159,10 @@ def labelled(options: argparse.Namespace, known: Trained) -> tuple[data.Dataset,
     return rows, said
 
 
-def _columns(name: str, known: Trained) -> tuple[str, ...] | None:
-    """Which columns of a table to ask for; of arrays, whose columns have no names, all."""
+def _columns(known: Trained) -> tuple[str, ...] | None:
+    """Which columns to ask for: those of the model; all, if these have no names of their own."""
     unnamed = known.features == tuple(f"x{j}" for j in range(len(known.features)))
-    if unnamed or name in PLACES or kind_of(name) != "table":
-        return None
-    return known.features
+    return None if unnamed else known.features
 
 
 def unlabelled(options: argparse.Namespace, known: Trained) -> tuple[Any, Any, str]:
