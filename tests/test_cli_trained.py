@@ -350,3 +350,14 @@ def test_arrays_are_judged_by_a_model_of_a_table(penguins, tmp_path, capsys):
     assert "not a table" in refused(
         capsys, "evaluate", "--model", model, "--data", path, "--label", "species"
     )
+
+
+def test_options_of_a_set_of_the_package_are_heeded_or_refused(penguins, tmp_path, capsys):
+    model, _ = penguins
+    words = ["--model", model, "--data", "penguins"]
+    code, text, _ = run(capsys, "predict", *words, "--limit", "7", "--out", tmp_path / "seven.csv")
+    assert (code, text.splitlines()[0]) == (0, "all 7 rows of penguins")
+    assert run(capsys, "evaluate", *words, "--limit", "7")[1].startswith("7 rows of penguins")
+    for command in ("evaluate", "predict"):
+        said = refused(capsys, command, *words, "--drop-missing")
+        assert "--drop-missing is for tables; penguins is a set of the package" in said

@@ -103,7 +103,7 @@ def found(options: argparse.Namespace) -> data.Dataset:
     """The set that the options name."""
     name = options.data
     if name in data.names():
-        return _first(data.load(name), options)
+        return of_package(name, options)
     is_path = Path(name).exists() or Path(name).name != name or "." in name
     if name not in PLACES and not is_path:
         raise unknown("data set", name, (*data.names(), *PLACES, "or the path of a file"))
@@ -147,13 +147,14 @@ def name_of(options: argparse.Namespace, rows: data.Dataset) -> str:
     return options.data if known else Path(options.data).name or rows.name
 
 
-def _first(rows: data.Dataset, options: argparse.Namespace) -> data.Dataset:
+def of_package(name: str, options: argparse.Namespace) -> data.Dataset:
     """A set of the package, of which a limit may be taken but whose columns are known."""
+    rows = data.load(name)
     for option in ("label", "columns", "ignore", "drop_missing", "header", "delimiter"):
         given = getattr(options, option)
         if given in (None, (), False) or (option == "label" and given == rows.label):
             continue
-        text = f"--{option.replace('_', '-')} is for tables; {options.data} is a set of the package"
+        text = f"--{option.replace('_', '-')} is for tables; {name} is a set of the package"
         if option == "label" and rows.label is not None:
             text += f", whose label is {rows.label!r}"
         raise ValueError(text)

@@ -15,7 +15,7 @@ from ..data.reading.reader import kind_of
 from ..display import plain
 from ..files import ModelError, load_model, read_metadata
 from ..training import predict
-from .data import add_reading, reading
+from .data import add_reading, of_package, reading
 
 MODEL = "model.safetensors"
 
@@ -109,9 +109,9 @@ def named(options: argparse.Namespace, known: Trained) -> str:
     return name
 
 
-def bundled(name: str, known: Trained) -> data.Dataset:
+def bundled(name: str, known: Trained, options: argparse.Namespace) -> data.Dataset:
     """A set that comes with the package, if the model takes its rows and knows its classes."""
-    rows = data.load(name)
+    rows = of_package(name, options)
     if len(rows.features) != len(known.features) or rows.classes != known.classes:
         raise ValueError(
             f"{name}: {len(rows.features)} columns and the classes {_listed(rows.classes)}; the "
@@ -141,7 +141,7 @@ def labelled(options: argparse.Namespace, known: Trained) -> tuple[data.Dataset,
     """Rows with labels, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        rows = bundled(name, known)
+        rows = bundled(name, known, options)
     else:
         told = reading(options)
         if told["label"] is None and name not in PLACES and kind_of(name) == "table":
@@ -169,7 +169,7 @@ def unlabelled(options: argparse.Namespace, known: Trained) -> tuple[Any, Any, s
     """Rows, where each stands, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        rows = bundled(name, known)
+        rows = bundled(name, known, options)
         test = test_part(rows, name, known)
         said = f"the {len(test)} rows of the test part of" if test else f"all {len(rows)} rows of"
         rows = test or rows
