@@ -340,7 +340,7 @@ def test_an_npz_with_its_own_test_part_trains_on_its_pixels(tmp_path, capsys, mo
         ),
         (["--data", "people.csv", *READ, "--limit", "5"], "all 5 rows are of the class 'short'"),
         (["--data", "iris", "--label", "x"], "--label is for tables; iris is a set of the package"),
-        (["data", "people.csv", "--label", "x"], "people.csv: no column is called 'x'"),
+        (["data", "people.csv", "--label", "x"], "people.csv: label 'x': no such column"),
     ],
 )
 def test_wrong_data_is_one_line_and_exit_code_1(people, words, says, capsys):

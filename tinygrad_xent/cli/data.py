@@ -177,8 +177,9 @@ def tell(options: argparse.Namespace) -> None:
         say(_about(found(options)))
     else:
         told = reading(options)
-        layout = {name: told[name] for name in ("header", "delimiter", "decimal", "encoding")}
-        say(_survey(survey_of(options.data, limit=told["limit"], **layout), options.label))
+        for option in ("columns", "ignore", "drop_missing"):  # every column is told of
+            del told[option]
+        say(_survey(survey_of(options.data, **told), options.label is None))
 
 
 def _is_no_table(name: str) -> bool:
@@ -240,7 +241,7 @@ def _counts(rows: data.Dataset) -> list[str]:
     return [f"{name} ({count})" for name, count in zip(rows.classes, counts, strict=True)]
 
 
-def _survey(survey: Survey, label: str | None) -> str:
+def _survey(survey: Survey, last: bool) -> str:
     named = "with names" if survey.has_header else "without names"
     lines = [
         f"{survey.path}: a table of {survey.rows} rows and {len(survey.columns)} columns, {named}, "
@@ -252,11 +253,7 @@ def _survey(survey: Survey, label: str | None) -> str:
     if len(survey.columns) > 100:
         lines += [f"and {len(survey.columns) - 100} more columns"]
     lines += ["", f"rows with a missing cell: {survey.incomplete}"]
-    last = survey.columns[-1].name
-    names = [column.name for column in survey.columns]
-    if label is not None and label not in names:
-        raise data.DataError(f"{survey.path}: no column is called {label!r}")
-    lines += [f"label: {last!r}, the last column" if label is None else f"label: {label!r}"]
+    lines += [f"label: {survey.label}" + ", the last column" * last]
     return "\n".join(lines)
 
 
