@@ -109,13 +109,12 @@ def named(options: argparse.Namespace, known: Trained) -> str:
     return name
 
 
-def bundled(name: str, known: Trained, options: argparse.Namespace) -> data.Dataset:
-    """A set that comes with the package, if the model takes its rows and knows its classes."""
-    rows = of_package(name, options)
+def fitting(rows: data.Dataset, known: Trained) -> data.Dataset:
+    """The rows of a set of the package, if the model takes them and knows their classes."""
     if len(rows.features) != len(known.features) or rows.classes != known.classes:
         raise ValueError(
-            f"{name}: {len(rows.features)} columns and the classes {_listed(rows.classes)}; the "
-            f"model wants {len(known.features)} columns and has {_listed(known.classes)}"
+            f"{rows.name}: {len(rows.features)} columns and the classes {_listed(rows.classes)}; "
+            f"the model wants {len(known.features)} columns and has {_listed(known.classes)}"
         )
     return rows
 
@@ -141,7 +140,7 @@ def labelled(options: argparse.Namespace, known: Trained) -> tuple[data.Dataset,
     """Rows with labels, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        rows = bundled(name, known, options)
+        rows = fitting(of_package(name, options), known)
     else:
         told = reading(options)
         if told["label"] is None and name not in PLACES and kind_of(name) == "table":
@@ -169,7 +168,7 @@ def unlabelled(options: argparse.Namespace, known: Trained) -> tuple[Any, Any, s
     """Rows, where each stands, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        rows = bundled(name, known, options)
+        rows = fitting(of_package(name, options), known)
         test = test_part(rows, name, known)
         said = f"the {len(test)} rows of the test part of" if test else f"all {len(rows)} rows of"
         rows = test or rows
