@@ -293,6 +293,12 @@ def test_without_names_the_place_counts(write):
     assert "2 columns; wanted 3" in refused(path, ["a", "b", "c"], read=tx.data.read_rows)
     path = write("1,2,u\n3,4,v\n")
     assert tx.data.read_rows(path, ["x0", "x1"], label=-1).x.tolist() == [[1, 2], [3, 4]]
+    path = write("1,9,2,u\n3,9,4,v\n")
+    names = tx.data.read(path, ignore=[1]).features
+    for label in (None, 3):
+        assert tx.data.read_rows(path, names, label=label).x.tolist() == [[1, 2], [3, 4]]
+    assert "4 columns; wanted 2" in refused(path, ["cm", "kg"], read=tx.data.read_rows)
+    assert tx.data.read_rows(write("1,2\n3,4\n"), names).x.tolist() == [[1, 2], [3, 4]]
     path = write("cm,kg\n1,2\n")  # the model was trained on a table without names
     assert tx.data.read_rows(path, ["x0", "x1"]).x.tolist() == [[1, 2]]
     path = write("x1,x0\n1,2\n")

@@ -71,6 +71,8 @@ def matched(table: Any, features: tuple[str, ...], label: Column | None) -> list
     left_out = None if label is None else position(table, label, "label")
     places = [j for j in range(table.width) if j != left_out]
     if len(places) != len(features):
+        if not unnamed and set(features) <= set(table.names):  # x0, x2: the others were ignored
+            return [table.names.index(name) for name in features]
         one_more = label is None and len(places) == len(features) + 1
         hint = "; label (--label) says which one holds the labels" if one_more else ""
         raise DataError(
