@@ -63,6 +63,8 @@ TWO = ([[1.0, 2.0], [3.0, 4.5]], ["u", "v"])
         ("a,b,y\r1,2,u\r3,4.5,v\r", {}),
         ("\ufeffa;b;y\n1;2;u\n3;4.5;v\n", {}),
         ("a;b;y\n1,0;2,0;u\n3,0;4,5;v\n", {"decimal": ","}),
+        ('"a","b","y"\n"1,0","2,0","u"\n"3,0","4,5","v"\n', {"decimal": ","}),
+        ("\ufeffa,b,y\n1,2,u\n3,4.5,v\n", {"encoding": "utf-8"}),
         ("a\tb\ty\n1\t2\tu\n3\t4.5\tv\n", {}),
         ("a|b|y\n1|2|u\n\n3|4.5|v\n\n", {}),
         ("a b y\n1 2 u\n3  4.5 v\n", {"delimiter": " "}),
@@ -285,6 +287,13 @@ def test_columns_are_found_by_name(write):
     assert rows.x.tolist() == [[165, 55], [180, 80]]
     said = refused(path, ["cm", "age"], read=tx.data.read_rows)
     assert "1 of the 2 columns are not there: 'age'; there are 'name', 'kg', 'y', 'cm'" in said
+
+
+def test_decimal_commas_part_no_cells(write):
+    path = write("1,5;2,5\n3,0;4,25\n")
+    assert tx.data.read_rows(path, ["a", "b"], decimal=",").x.tolist() == [[1.5, 2.5], [3, 4.25]]
+    path = write("1,5;2,5;1,0\n3,0;4,25;2,0\n")
+    assert as_read(path, decimal=",")[0] == [[1.5, 2.5], [3, 4.25]]
 
 
 def test_without_names_the_place_counts(write):
