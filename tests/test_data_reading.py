@@ -216,6 +216,7 @@ def test_many_rows_are_read_in_pieces(write, monkeypatch):
         ("a,y\ninf,u\n", {}, "'inf' is not a finite number that a float32 can hold"),
         ("a,y\n1e39,u\n", {}, "'1e39' is not a finite number that a float32 can hold"),
         ("a,y\n1,u\n", {"label": "z"}, "label 'z': no such column; there are 'a', 'y'"),
+        ("a,y\n1,u\n", {"label": "--1"}, "label '--1': no such column"),
         ("a,y\n1,u\n", {"label": 2}, "label 2: there are 2 columns"),
         ("a,y\n1,u\n", {"columns": ["a", "a"]}, "one is there twice"),
         ("a,y\n1,u\n", {"columns": ["a", "y"]}, "column 'y' is the label"),
@@ -269,6 +270,8 @@ def test_what_unpacks_to_too_much_is_refused(write):
         ({"ignore": "abc"}, "ignore must be a list of columns, got 'abc'"),
         ({"columns": "abc"}, "columns must be a list of columns, got 'abc'"),
         ({"classes": "abc"}, "classes must be a list of names, got 'abc'"),
+        ({"classes": 5}, "classes must be a list of names, got 5"),
+        ({"encoding": 5}, "encoding must be one that Python knows, got 5"),
     ],
 )
 def test_arguments_that_make_no_sense(write, options, said):
@@ -287,6 +290,9 @@ def test_columns_are_found_by_name(write):
     assert rows.x.tolist() == [[165, 55], [180, 80]]
     said = refused(path, ["cm", "age"], read=tx.data.read_rows)
     assert "1 of the 2 columns are not there: 'age'; there are 'name', 'kg', 'y', 'cm'" in said
+    for features in ([], "kg", [0]):
+        with pytest.raises(ValueError, match="features must be a list of names, got"):
+            tx.data.read_rows(path, features)
 
 
 def test_decimal_commas_part_no_cells(write):
@@ -631,6 +637,9 @@ def test_options_of_tables_are_for_tables(tmp_path):
     path = saved(tmp_path / "a.npz", X=X, y=Y)
     with pytest.raises(ValueError, match="not a table: label, ignore and their like mean nothing"):
         tx.data.read(path, label="y")
+    for options in ({"label": 0}, {"drop_missing": True}, {"header": False}, {"decimal": ","}):
+        with pytest.raises(ValueError, match="not a table"):
+            tx.data.read_rows(path, ["a", "b", "c"], **options)
     assert "3 columns; wanted 2, a name each" in refused(path, columns=["a", "b"])
 
 

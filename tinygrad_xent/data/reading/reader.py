@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ OTHERS = {
     (".zip", ".7z", ".tar", ".tgz", ".bz2", ".xz"): "an archive; unpack it first (.gz is read)",
     (".json", ".jsonl", ".arff", ".h5", ".hdf5", ".mat"): "not a format that is read here",
 }
+
+# How a table is written, if nothing is said of it.
+UNSAID = {"header": None, "delimiter": None, "decimal": ".", "encoding": None}
 
 
 def read(
@@ -118,16 +122,15 @@ def read(
     'read from people.csv; 1 of 3 rows left out, with missing cells'
     """
     limit = None if limit is None else whole_number("limit", limit, least=1)
-    classes = None if classes is None else _checked_classes(classes)
+    classes = None if classes is None else _checked_names("classes", classes)
     file, name, known = _located(path)
     kind = kind_of(file)
+    layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal}
+    layout["encoding"] = encoding
     if kind == "table":
-        layout = {"header": header, "delimiter": delimiter, "decimal": decimal}
-        layout["encoding"] = encoding
         found = of_table(file, label, columns, ignore, drop_missing, limit, layout)
     else:
-        if label is not None or ignore or drop_missing or header is not None or delimiter:
-            raise ValueError(f"{file}: not a table: label, ignore and their like mean nothing here")
+        _check_unsaid(file, label, bool(ignore) or drop_missing, layout)
         found = of_arrays(file, kind, limit)
         found = renamed(file, found, columns, known or found.classes)
     return dataset(file, name, found, classes)
@@ -209,10 +212,13 @@ def read_rows(
     (array([[165.,  55.]], dtype=float32), array([2]))
     """
     limit = None if limit is None else whole_number("limit", limit, least=1)
-    features = tuple(features)
+    features = _checked_names("features", features)
     file, _, _ = _located(path)
     kind = kind_of(file)
+    layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal}
+    layout["encoding"] = encoding
     if kind != "table":
+        _check_unsaid(file, label, drop_missing, layout)
         found = of_arrays(file, kind, limit, rows_only=True)
         found = renamed(file, found, features, None)
         part = found.test or found.train
@@ -220,7 +226,7 @@ def read_rows(
     from .columns import gather
     from .table import Table
 
-    table = Table(file, header=header, delimiter=delimiter, decimal=decimal, encoding=encoding)
+    table = Table(file, **layout)
     places = matched(table, features, label)
     got = gather(table, places, None, drop_missing=drop_missing, limit=limit)
     return Rows(got.x, got.lines, features, got.dropped)
@@ -262,7 +268,15 @@ def kind_of(path: PathLike) -> str:
     return "table"
 
 
-def _checked_classes(classes: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"classes must be a list of names, got {classes!r}")
-    return tuple(classes)
+def _check_unsaid(file: Path, label: Column | None, other: bool, layout: dict[str, Any]) -> None:
+    """Raise ValueError if something was said that arrays have not."""
+    if label is not None or other or layout != UNSAID:
+        raise ValueError(f"{file}: not a table: label, ignore and their like mean nothing here")
+
+
+def _checked_names(what: str, names: Any) -> tuple[str, ...]:
+    alone = isinstance(names, (str, bytes)) or not isinstance(names, Iterable)
+    found = () if alone else tuple(names)
+    if not found or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"{what} must be a list of names, got {names!r}")
+    return found

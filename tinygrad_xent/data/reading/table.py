@@ -203,7 +203,7 @@ def _encoding(path: Path, encoding: str | None) -> str:
 def _text(raw: IO[bytes], encoding: str) -> io.TextIOWrapper:
     try:
         return io.TextIOWrapper(raw, encoding=encoding, newline="")
-    except LookupError as error:
+    except (LookupError, TypeError) as error:
         raise ValueError(f"encoding must be one that Python knows, got {encoding!r}") from error
 
 
