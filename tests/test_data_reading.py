@@ -217,6 +217,7 @@ def test_many_rows_are_read_in_pieces(write, monkeypatch):
         ("a,y\n1e39,u\n", {}, "'1e39' is not a finite number that a float32 can hold"),
         ("a,y\n1,u\n", {"label": "z"}, "label 'z': no such column; there are 'a', 'y'"),
         ("a,y\n1,u\n", {"label": "--1"}, "label '--1': no such column"),
+        ("a,y,z\n1,u,2\n", {"ignore": ["z"]}, "column 'z' is the label; it cannot be left out"),
         ("a,y\n1,u\n", {"label": 2}, "label 2: there are 2 columns"),
         ("a,y\n1,u\n", {"columns": ["a", "a"]}, "one is there twice"),
         ("a,y\n1,u\n", {"columns": ["a", "y"]}, "column 'y' is the label"),
@@ -574,6 +575,12 @@ def empty_machine(tmp_path, monkeypatch):
         here = tuple(folder for folder in place.folders if not folder.startswith("/"))
         monkeypatch.setitem(places.PLACES, name, place._replace(folders=here))
     return tmp_path
+
+
+def test_a_folder_that_is_called_as_a_known_set_is_that_set(empty_machine, write):
+    write(idx(PIXELS), "mnist/train-images-idx3-ubyte")
+    write(idx(LABELS), "mnist/train-labels-idx1-ubyte")
+    assert len(tx.data.read("mnist")) == len(PIXELS)
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])

@@ -180,6 +180,11 @@ def chosen(
 ) -> list[int]:
     """The columns that are features."""
     left_out = {position(table, column, "ignore") for column in listed(ignore, "ignore")}
+    if label in left_out:
+        raise DataError(
+            f"{table.path}: column {shown(table.names[label or 0])} is the label; it cannot be "
+            "left out. label (--label) names another; not given, it is the last"
+        )
     if columns is not None:
         places = [position(table, column, "columns") for column in listed(columns, "columns")]
         if len(set(places)) != len(places):
