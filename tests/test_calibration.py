@@ -133,6 +133,8 @@ def test_a_shift_of_the_logits_changes_nothing_and_a_factor_is_the_temperature()
     assert calibration.fit_temperature(z + np.arange(50)[:, None], y) == pytest.approx(t, rel=1e-11)
     assert calibration.fit_temperature(1e6 * z, y) == pytest.approx(1e6 * t, rel=1e-11)
     assert calibration.fit_temperature(1e-6 * z, y) == pytest.approx(1e-6 * t, rel=1e-11)
+    for size in (1e-310, 1e160, 1e307):
+        assert calibration.fit_temperature(size * z, y) == pytest.approx(size * t, rel=1e-11)
 
 
 def test_temperature_of_soft_targets_undoes_a_factor():
