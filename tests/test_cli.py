@@ -203,6 +203,14 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(words, says, capsys):
     assert says in captured.err
 
 
+def test_a_model_that_no_memory_holds_is_one_line_and_exit_code_1(tmp_path, capsys):
+    words = ["--data", "iris", "--hidden", str(10**15), "--out", str(tmp_path / "run")]
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("tinygrad-xent: error: Unable to allocate")
+    assert error.count("\n") == 1
+
+
 def test_a_runaway_learning_rate_is_one_line_and_exit_code_1(tmp_path, capsys):
     words = ["--lr", "1e9", "--optimizer", "sgd", "--quiet", "--out", str(tmp_path)]
     assert main(words) == 1

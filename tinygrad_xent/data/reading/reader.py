@@ -49,7 +49,8 @@ def read(
     - A table: CSV, TSV or the like, also gzipped; a row per line, a column per feature, and one
       column of labels, which may be text. Header, delimiter and byte order mark are detected.
       Labels that are numbers are ordered by value, text so that "type 2" stands before "type 10".
-      Missing cells are empty, NA, nan, null, none, ?, - and the like, in any case.
+      Missing cells are empty, NA, nan, null, none, ?, - and the like, in any case; where labels
+      stand, "none" and "-" may be classes: missing are only empty, NA, N/A, NaN, nan, null and ?.
     - An npz file with the arrays ``X`` and ``y``, or ``x_train``, ``y_train``, ``x_test``,
       ``y_test`` as Keras keeps MNIST; if there are ``classes`` or ``features``, arrays of text,
       they name the labels 0 .. K-1 and the columns. Opened without pickle.
