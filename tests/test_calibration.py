@@ -174,6 +174,7 @@ def test_one_truth_for_many_rows():
         (lambda c: c.reliability([[0.5, 0.5]], [0.0]), ValueError, r"wanted \(N,\) labels"),
         (lambda c: c.reliability([[0.5, 0.5]], [0, 1]), ValueError, r"y of shape \(2,\)"),
         (lambda c: c.reliability([[0.5, 0.5]], [0], bins=0), ValueError, "bins=0"),
+        (lambda c: c.reliability([[0.5, 0.5]], [0], bins=2.5), ValueError, "bins=2.5"),
         (lambda c: c.reliability(np.zeros((0, 2)), np.zeros(0, int)), ValueError, "N > 0"),
         (lambda c: c.fit_temperature([[1.0, 0.0]], [0]), ValueError, "best T would be 0"),
         (lambda c: c.fit_temperature([[1.0, 0.0]], [1]), ValueError, "best T would be inf"),

@@ -217,6 +217,8 @@ def test_many_rows_are_read_in_pieces(write, monkeypatch):
         ("a,y\n1e39,u\n", {}, "'1e39' is not a finite number that a float32 can hold"),
         ("a,y\n1,u\n", {"label": "z"}, "label 'z': no such column; there are 'a', 'y'"),
         ("a,y\n1,u\n", {"label": "--1"}, "label '--1': no such column"),
+        ("a;y;\n1;u;\n", {}, "the last column has no name; which is the label (--label)?"),
+        ("a;y;\n1;u;\n", {"label": "y"}, "column 2 has no name"),
         ("a,y,z\n1,u,2\n", {"ignore": ["z"]}, "column 'z' is the label; it cannot be left out"),
         ("a,y\n1,u\n", {"label": 2}, "label 2: there are 2 columns"),
         ("a,y\n1,u\n", {"columns": ["a", "a"]}, "one is there twice"),

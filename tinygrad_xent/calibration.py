@@ -68,8 +68,8 @@ def reliability(q: Any, y: Any, bins: int = 10) -> Reliability:
     >>> seen.confidence, seen.accuracy, seen.count
     (array([nan, 0.8]), array([       nan, 0.66666667]), array([0, 3]))
     """
-    if bins < 1:
-        raise ValueError(f"reliability: bins={bins!r}; wanted 1 or more")
+    if not isinstance(bins, (int, np.integer)) or bins < 1:
+        raise ValueError(f"reliability: bins={bins!r}; wanted a whole number, 1 or more")
     q, y = _labelled("reliability", q, y)
     return _binned(q.max(axis=1), q.argmax(axis=1) == y, bins)
 

@@ -49,6 +49,8 @@ def of_table(
     from .table import Table
 
     table = Table(file, **layout)
+    if label is None and not table.names[-1]:  # as lines that end with a delimiter make one
+        raise DataError(f"{file}: the last column has no name; which is the label (--label)?")
     where = position(table, -1 if label is None else label, "label")
     places = chosen(table, where, columns, ignore)
     got = gather(table, places, where, drop_missing=drop_missing, limit=limit)
