@@ -133,6 +133,8 @@ def test_a_shift_of_the_logits_changes_nothing_and_a_factor_is_the_temperature()
     assert calibration.fit_temperature(z + np.arange(50)[:, None], y) == pytest.approx(t, rel=1e-11)
     assert calibration.fit_temperature(1e6 * z, y) == pytest.approx(1e6 * t, rel=1e-11)
     assert calibration.fit_temperature(1e-6 * z, y) == pytest.approx(1e-6 * t, rel=1e-11)
+    for size in (1e-310, 1e160, 1e307):
+        assert calibration.fit_temperature(size * z, y) == pytest.approx(size * t, rel=1e-11)
 
 
 def test_temperature_of_soft_targets_undoes_a_factor():
@@ -172,6 +174,7 @@ def test_one_truth_for_many_rows():
         (lambda c: c.reliability([[0.5, 0.5]], [0.0]), ValueError, r"wanted \(N,\) labels"),
         (lambda c: c.reliability([[0.5, 0.5]], [0, 1]), ValueError, r"y of shape \(2,\)"),
         (lambda c: c.reliability([[0.5, 0.5]], [0], bins=0), ValueError, "bins=0"),
+        (lambda c: c.reliability([[0.5, 0.5]], [0], bins=2.5), ValueError, "bins=2.5"),
         (lambda c: c.reliability(np.zeros((0, 2)), np.zeros(0, int)), ValueError, "N > 0"),
         (lambda c: c.fit_temperature([[1.0, 0.0]], [0]), ValueError, "best T would be 0"),
         (lambda c: c.fit_temperature([[1.0, 0.0]], [1]), ValueError, "best T would be inf"),

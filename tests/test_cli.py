@@ -203,6 +203,14 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(words, says, capsys):
     assert says in captured.err
 
 
+def test_a_model_that_no_memory_holds_is_one_line_and_exit_code_1(tmp_path, capsys):
+    words = ["--data", "iris", "--hidden", str(10**15), "--out", str(tmp_path / "run")]
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("tinygrad-xent: error: Unable to allocate")
+    assert error.count("\n") == 1
+
+
 def test_a_runaway_learning_rate_is_one_line_and_exit_code_1(tmp_path, capsys):
     words = ["--lr", "1e9", "--optimizer", "sgd", "--quiet", "--out", str(tmp_path)]
     assert main(words) == 1
@@ -340,7 +348,7 @@ def test_an_npz_with_its_own_test_part_trains_on_its_pixels(tmp_path, capsys, mo
         ),
         (["--data", "people.csv", *READ, "--limit", "5"], "all 5 rows are of the class 'short'"),
         (["--data", "iris", "--label", "x"], "--label is for tables; iris is a set of the package"),
-        (["data", "people.csv", "--label", "x"], "people.csv: no column is called 'x'"),
+        (["data", "people.csv", "--label", "x"], "people.csv: label 'x': no such column"),
     ],
 )
 def test_wrong_data_is_one_line_and_exit_code_1(people, words, says, capsys):

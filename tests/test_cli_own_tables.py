@@ -164,3 +164,17 @@ def test_where_nothing_more_can_be_written(most, tmp_path):
     assert done.stderr.count("\n") == 1
     assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
     assert all(path.stat().st_size < most for path in out.iterdir())
+
+
+@pytest.mark.parametrize("name", ["kind", "k" * 50, "a\\b"])
+def test_data_finds_the_label_as_train_does(name, tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    path.write_text(f"x,{name},z\n1,none,2\n?,u,3\n2,none,4\n", encoding="utf-8")
+    for given in (name, "1", "-2"):
+        assert main(["data", str(path), "--label", given]) == 0
+        said = capsys.readouterr().out
+        assert "none (2), u (1)" in said  # "none" may be a class
+        assert "rows with a missing cell: 1\n" in said
+        assert said.splitlines()[-1].startswith("label: ")
+    assert main(["data", str(path), "--label", "zz"]) == 1
+    assert "label 'zz': no such column; there are 'x'" in capsys.readouterr().err

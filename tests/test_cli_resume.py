@@ -298,8 +298,10 @@ def test_a_file_that_has_moved_is_said_anew(tmp_path, capsys):
     (tmp_path / "first.csv").rename(tmp_path / "second.csv")
     capsys.readouterr()
     again = ["train", "--resume", str(out), "--epochs", "4", "--quiet"]
+    before = files(out)
     assert main(again) == 1
     assert "first.csv" in capsys.readouterr().err
+    assert files(out) == before
     assert main([*again, "--data", str(tmp_path / "second.csv")]) == 0
     (tmp_path / "second.csv").write_text(rows.replace("0,0,a", "0,1,a"), encoding="utf-8")
     assert main(["train", "--resume", str(out), "--epochs", "5", "--quiet"]) == 1

@@ -333,3 +333,31 @@ def test_images_of_bytes(tmp_path, capsys):
     assert code == 0
     assert "some of these rows it may know" in text
     assert f"accuracy {(q.argmax(axis=1) == [0, 1, 0, 1, 1, 1]).mean():.3f}" in text
+
+
+def test_arrays_are_judged_by_a_model_of_a_table(penguins, tmp_path, capsys):
+    model, test = penguins
+    label = [test.classes[k] for k in test.y]
+    code, text, _ = run(capsys, "evaluate", "--model", model)
+    report = text.partition("\n")[2]
+    for name, order in (("bare", [0, 1, 2, 3]), ("named", [2, 0, 3, 1])):
+        path = tmp_path / f"{name}.npz"
+        own = {"features": [test.features[j] for j in order]} if name == "named" else {}
+        np.savez(path, X=test.x[:, order], y=label, **own)
+        code, text, error = run(capsys, "evaluate", "--model", model, "--data", path)
+        assert (code, error) == (0, "")
+        assert text.partition("\n")[2] == report
+    assert "not a table" in refused(
+        capsys, "evaluate", "--model", model, "--data", path, "--label", "species"
+    )
+
+
+def test_options_of_a_set_of_the_package_are_heeded_or_refused(penguins, tmp_path, capsys):
+    model, _ = penguins
+    words = ["--model", model, "--data", "penguins"]
+    code, text, _ = run(capsys, "predict", *words, "--limit", "7", "--out", tmp_path / "seven.csv")
+    assert (code, text.splitlines()[0]) == (0, "all 7 rows of penguins")
+    assert run(capsys, "evaluate", *words, "--limit", "7")[1].startswith("7 rows of penguins")
+    for command in ("evaluate", "predict"):
+        said = refused(capsys, command, *words, "--drop-missing")
+        assert "--drop-missing is for tables; penguins is a set of the package" in said

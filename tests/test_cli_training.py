@@ -48,6 +48,7 @@ def test_everything_on(tmp_path, capsys):
     [
         ("--clip 0.5", {"clip_norm": 0.5}),
         ("--weight-decay 0", {"weight_decay": 0.0}),
+        ("--weight-decay 0.00", {"weight_decay": 0.0}),
         ("--weight-decay 0.1", {"weight_decay": 0.1}),
         ("--label-smoothing 0.1", {"label_smoothing": 0.1}),
         ("--class-weights balanced", {"class_weights": "balanced"}),
@@ -90,6 +91,7 @@ def test_the_same_seed_twice(tmp_path, capsys):
         ("--dropout half", "--dropout: 'half' is not a share, from 0 to less than 1"),
         ("--label-smoothing -0.1", "--label-smoothing: '-0.1' is not a share"),
         ("--clip 0", "--clip: '0' is not a number greater than 0"),
+        ("--weight-decay -1", "--weight-decay: '-1' is not a number of at least 0"),
         ("--warm-up 2.5", "--warm-up: '2.5' is not a number of steps, or a share of all"),
         ("--schedule sine", "--schedule: invalid choice: 'sine' (choose from"),
         ("--optimizer lion", "--optimizer: invalid choice: 'lion' (choose from"),

@@ -944,9 +944,10 @@ def test_the_command_prints_and_writes_it(tmp_path, capsys):
     assert main(["source", "--data", "iris", "--hidden", "8", "--seed", "3"]) == 0
     printed = capsys.readouterr().out
     assert "losses, q_minus_p = softmax_xent(z2, labels)" in printed
-    for optimizer in ("sgd", "adam"):
-        path = tmp_path / f"{optimizer}.py"
-        written = ["source", "--hidden", "", "--optimizer", optimizer, "--out", str(path)]
+    for optimizer, ending in (("sgd", ".py"), ("adam", "")):
+        path = tmp_path / f"{optimizer}.v2.py"
+        out = str(tmp_path / f"{optimizer}.v2{ending}")
+        written = ["source", "--hidden", "", "--optimizer", optimizer, "--out", out]
         assert main(written) == 0
         assert capsys.readouterr().out == f"{path}\n"
         code = f"import runpy; runpy.run_path({path.name!r}, run_name='__main__')"

@@ -63,6 +63,8 @@ TWO = ([[1.0, 2.0], [3.0, 4.5]], ["u", "v"])
         ("a,b,y\r1,2,u\r3,4.5,v\r", {}),
         ("\ufeffa;b;y\n1;2;u\n3;4.5;v\n", {}),
         ("a;b;y\n1,0;2,0;u\n3,0;4,5;v\n", {"decimal": ","}),
+        ('"a","b","y"\n"1,0","2,0","u"\n"3,0","4,5","v"\n', {"decimal": ","}),
+        ("\ufeffa,b,y\n1,2,u\n3,4.5,v\n", {"encoding": "utf-8"}),
         ("a\tb\ty\n1\t2\tu\n3\t4.5\tv\n", {}),
         ("a|b|y\n1|2|u\n\n3|4.5|v\n\n", {}),
         ("a b y\n1 2 u\n3  4.5 v\n", {"delimiter": " "}),
@@ -214,6 +216,10 @@ def test_many_rows_are_read_in_pieces(write, monkeypatch):
         ("a,y\ninf,u\n", {}, "'inf' is not a finite number that a float32 can hold"),
         ("a,y\n1e39,u\n", {}, "'1e39' is not a finite number that a float32 can hold"),
         ("a,y\n1,u\n", {"label": "z"}, "label 'z': no such column; there are 'a', 'y'"),
+        ("a,y\n1,u\n", {"label": "--1"}, "label '--1': no such column"),
+        ("a;y;\n1;u;\n", {}, "the last column has no name; which is the label (--label)?"),
+        ("a;y;\n1;u;\n", {"label": "y"}, "column 2 has no name"),
+        ("a,y,z\n1,u,2\n", {"ignore": ["z"]}, "column 'z' is the label; it cannot be left out"),
         ("a,y\n1,u\n", {"label": 2}, "label 2: there are 2 columns"),
         ("a,y\n1,u\n", {"columns": ["a", "a"]}, "one is there twice"),
         ("a,y\n1,u\n", {"columns": ["a", "y"]}, "column 'y' is the label"),
@@ -267,6 +273,8 @@ def test_what_unpacks_to_too_much_is_refused(write):
         ({"ignore": "abc"}, "ignore must be a list of columns, got 'abc'"),
         ({"columns": "abc"}, "columns must be a list of columns, got 'abc'"),
         ({"classes": "abc"}, "classes must be a list of names, got 'abc'"),
+        ({"classes": 5}, "classes must be a list of names, got 5"),
+        ({"encoding": 5}, "encoding must be one that Python knows, got 5"),
     ],
 )
 def test_arguments_that_make_no_sense(write, options, said):
@@ -285,6 +293,16 @@ def test_columns_are_found_by_name(write):
     assert rows.x.tolist() == [[165, 55], [180, 80]]
     said = refused(path, ["cm", "age"], read=tx.data.read_rows)
     assert "1 of the 2 columns are not there: 'age'; there are 'name', 'kg', 'y', 'cm'" in said
+    for features in ([], "kg", [0]):
+        with pytest.raises(ValueError, match="features must be a list of names, got"):
+            tx.data.read_rows(path, features)
+
+
+def test_decimal_commas_part_no_cells(write):
+    path = write("1,5;2,5\n3,0;4,25\n")
+    assert tx.data.read_rows(path, ["a", "b"], decimal=",").x.tolist() == [[1.5, 2.5], [3, 4.25]]
+    path = write("1,5;2,5;1,0\n3,0;4,25;2,0\n")
+    assert as_read(path, decimal=",")[0] == [[1.5, 2.5], [3, 4.25]]
 
 
 def test_without_names_the_place_counts(write):
@@ -293,6 +311,12 @@ def test_without_names_the_place_counts(write):
     assert "2 columns; wanted 3" in refused(path, ["a", "b", "c"], read=tx.data.read_rows)
     path = write("1,2,u\n3,4,v\n")
     assert tx.data.read_rows(path, ["x0", "x1"], label=-1).x.tolist() == [[1, 2], [3, 4]]
+    path = write("1,9,2,u\n3,9,4,v\n")
+    names = tx.data.read(path, ignore=[1]).features
+    for label in (None, 3):
+        assert tx.data.read_rows(path, names, label=label).x.tolist() == [[1, 2], [3, 4]]
+    assert "4 columns; wanted 2" in refused(path, ["cm", "kg"], read=tx.data.read_rows)
+    assert tx.data.read_rows(write("1,2\n3,4\n"), names).x.tolist() == [[1, 2], [3, 4]]
     path = write("cm,kg\n1,2\n")  # the model was trained on a table without names
     assert tx.data.read_rows(path, ["x0", "x1"]).x.tolist() == [[1, 2]]
     path = write("x1,x0\n1,2\n")
@@ -348,6 +372,15 @@ def test_npz_with_names(tmp_path):
     d = tx.data.read(path)
     assert (d.classes, d.features, d.y.tolist()) == (("no", "yes"), ("cm", "kg"), [1, 0])
     assert tx.data.read(path, columns=["a", "b"]).features == ("a", "b")
+    assert as_read(path, columns=["kg", "cm"]) == (
+        [[0, 1], [1, 0]],
+        ["yes", "no"],
+        ("kg", "cm"),
+    )
+    assert tx.data.read(path, columns=["kg"]).x.tolist() == [[0], [1]]
+    assert tx.data.read_rows(path, ["kg", "cm"]).x.tolist() == [[0, 1], [1, 0]]
+    said = refused(path, ["kg", "age"], read=tx.data.read_rows)
+    assert "1 of the 2 columns are not there: 'age'; there are 'cm', 'kg'" in said
     assert "the label '2' is none of the classes: 'no', 'yes'" in refused(
         saved(tmp_path / "b.npz", **(arrays | {"y": np.array([2, 0])}), **names)
     )
@@ -546,6 +579,12 @@ def empty_machine(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_a_folder_that_is_called_as_a_known_set_is_that_set(empty_machine, write):
+    write(idx(PIXELS), "mnist/train-images-idx3-ubyte")
+    write(idx(LABELS), "mnist/train-labels-idx1-ubyte")
+    assert len(tx.data.read("mnist")) == len(PIXELS)
+
+
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_known_sets_are_found_or_the_ways_to_get_them_told(empty_machine, name, write, monkeypatch):
     with pytest.raises(FileNotFoundError, match="this program never downloads") as caught:
@@ -607,6 +646,9 @@ def test_options_of_tables_are_for_tables(tmp_path):
     path = saved(tmp_path / "a.npz", X=X, y=Y)
     with pytest.raises(ValueError, match="not a table: label, ignore and their like mean nothing"):
         tx.data.read(path, label="y")
+    for options in ({"label": 0}, {"drop_missing": True}, {"header": False}, {"decimal": ","}):
+        with pytest.raises(ValueError, match="not a table"):
+            tx.data.read_rows(path, ["a", "b", "c"], **options)
     assert "3 columns; wanted 2, a name each" in refused(path, columns=["a", "b"])
 
 

@@ -545,3 +545,18 @@ def test_without_safetensors_the_error_says_what_to_install(saved, monkeypatch):
     for use in (tx.load_model, lambda path: tx.save(nn.Linear(1, 1), path)):
         with pytest.raises(ImportError, match="pip install safetensors"):
             use(saved)
+
+
+@posix
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with tx.files.replacing(pipe) as given:
+            given.write_text("row\n", encoding="utf-8")
+        assert os.read(reader, 100) == b"row\n"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]

@@ -397,6 +397,10 @@ def test_watch_a_row_of_a_data_set_through_a_trained_model(tmp_path, capsys):
     words = ["watch", "--model", model, "--index", "7", "--out", str(out), "--no-open"]
     assert main(words) == 0
     assert "iris, row 7: setosa" in out.read_text(encoding="utf-8")
+    assert main(["watch", "--model", str(folder), "--out", str(out), "--no-open"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--data", "penguins"]) == 1  # of 4 columns and 3 classes too
+    assert "penguins: 4 columns and the classes" in capsys.readouterr().err
     assert main(["watch", "--data", "wine", "--out", str(out), "--no-open"]) == 0
     assert "wine, row 0" in out.read_text(encoding="utf-8")
 

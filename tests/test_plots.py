@@ -241,6 +241,7 @@ def test_names_are_never_clipped_however_many_and_long(k, name):
         ([[-1]], None, "not whole numbers"),
         ([[math.nan]], None, "not whole numbers"),
         ([["a"]], None, "not whole numbers"),
+        ([[1e30]], None, "not whole numbers"),
         ([[1]], ["a", "b"], "confusion: 2 names .* wanted 1"),
         ([[1]], "a", "confusion: 1 names .*; wanted 1"),
     ],
@@ -347,6 +348,8 @@ def test_decision_of_many_rows_and_of_one():
     x = rng.random((10_001, 2))
     axes = plots.decision(halves, x, np.zeros(10_001, int)).axes[0]
     assert 2000 < len(axes.collections[-1].get_offsets()) <= 4000
+    far = plots.decision(halves, [[1e17, 0.0], [1e17, 1.0]], [0, 1]).axes[0]
+    assert far.get_xlim()[0] < 1e17 < far.get_xlim()[1]
     one = plots.decision(halves, x[:1], [1]).axes[0]
     assert one.get_xlim() == (x[0, 0] - 1, x[0, 0] + 1)
 

@@ -68,8 +68,8 @@ def reliability(q: Any, y: Any, bins: int = 10) -> Reliability:
     >>> seen.confidence, seen.accuracy, seen.count
     (array([nan, 0.8]), array([       nan, 0.66666667]), array([0, 3]))
     """
-    if bins < 1:
-        raise ValueError(f"reliability: bins={bins!r}; wanted 1 or more")
+    if not isinstance(bins, (int, np.integer)) or bins < 1:
+        raise ValueError(f"reliability: bins={bins!r}; wanted a whole number, 1 or more")
     q, y = _labelled("reliability", q, y)
     return _binned(q.max(axis=1), q.argmax(axis=1) == y, bins)
 
@@ -162,13 +162,15 @@ def fit_temperature(logits: Any, y: Any) -> float:
     if z.ndim != 2 or not z.size or not np.isfinite(z).all():
         raise ValueError(f"{op}: logits of shape {z.shape}; wanted finite numbers (N, K), N > 0")
     p = _raw(_target(op, z, y, True))
-    z = z - z.max(axis=1, keepdims=True)
+    z = z / 2 - z.max(axis=1, keepdims=True) / 2
+    size = math.frexp(float(-z.min()))[1]  # T grows with z: so that no square overflows
+    z = np.ldexp(z, -size)
     aim = float((p * z).sum(axis=1).mean())  # where the model's own mean is to be
     if not aim < 0:
         raise ValueError(f"{op}: every label has the largest logit; the best T would be 0")
     if not aim > z.mean():
         raise ValueError(f"{op}: the logits are no better than chance; the best T would be inf")
-    return 1 / _zero_of_slope(z, aim)
+    return math.ldexp(1 / _zero_of_slope(z, aim), size + 1)
 
 
 def _zero_of_slope(z: Array, aim: float) -> float:

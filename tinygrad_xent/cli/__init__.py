@@ -15,7 +15,10 @@ from .arguments import Parser, with_values
 from .saying import say
 
 # What can go wrong without being a mistake of ours: said in one line.
-FAILURES = (ModelError, LayoutError, ValueError, IndexError, ArithmeticError, OSError, ImportError)
+FAILURES = (
+    *(ModelError, LayoutError, ValueError, IndexError, ArithmeticError),
+    *(OSError, ImportError, MemoryError),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -100,7 +100,13 @@ def positive(text: str) -> float:
 
 def zero_or_more(text: str) -> float:
     """A number of at least 0."""
-    return 0.0 if text in ("0", "0.0") else positive(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return number
 
 
 def share(text: str) -> float:

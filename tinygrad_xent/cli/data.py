@@ -103,7 +103,7 @@ def found(options: argparse.Namespace) -> data.Dataset:
     """The set that the options name."""
     name = options.data
     if name in data.names():
-        return _first(data.load(name), options)
+        return of_package(name, options)
     is_path = Path(name).exists() or Path(name).name != name or "." in name
     if name not in PLACES and not is_path:
         raise unknown("data set", name, (*data.names(), *PLACES, "or the path of a file"))
@@ -147,13 +147,14 @@ def name_of(options: argparse.Namespace, rows: data.Dataset) -> str:
     return options.data if known else Path(options.data).name or rows.name
 
 
-def _first(rows: data.Dataset, options: argparse.Namespace) -> data.Dataset:
+def of_package(name: str, options: argparse.Namespace) -> data.Dataset:
     """A set of the package, of which a limit may be taken but whose columns are known."""
+    rows = data.load(name)
     for option in ("label", "columns", "ignore", "drop_missing", "header", "delimiter"):
         given = getattr(options, option)
         if given in (None, (), False) or (option == "label" and given == rows.label):
             continue
-        text = f"--{option.replace('_', '-')} is for tables; {options.data} is a set of the package"
+        text = f"--{option.replace('_', '-')} is for tables; {name} is a set of the package"
         if option == "label" and rows.label is not None:
             text += f", whose label is {rows.label!r}"
         raise ValueError(text)
@@ -176,8 +177,9 @@ def tell(options: argparse.Namespace) -> None:
         say(_about(found(options)))
     else:
         told = reading(options)
-        layout = {name: told[name] for name in ("header", "delimiter", "decimal", "encoding")}
-        say(_survey(survey_of(options.data, limit=told["limit"], **layout), options.label))
+        for option in ("columns", "ignore", "drop_missing"):  # every column is told of
+            del told[option]
+        say(_survey(survey_of(options.data, **told), options.label is None))
 
 
 def _is_no_table(name: str) -> bool:
@@ -239,7 +241,7 @@ def _counts(rows: data.Dataset) -> list[str]:
     return [f"{name} ({count})" for name, count in zip(rows.classes, counts, strict=True)]
 
 
-def _survey(survey: Survey, label: str | None) -> str:
+def _survey(survey: Survey, last: bool) -> str:
     named = "with names" if survey.has_header else "without names"
     lines = [
         f"{survey.path}: a table of {survey.rows} rows and {len(survey.columns)} columns, {named}, "
@@ -251,11 +253,7 @@ def _survey(survey: Survey, label: str | None) -> str:
     if len(survey.columns) > 100:
         lines += [f"and {len(survey.columns) - 100} more columns"]
     lines += ["", f"rows with a missing cell: {survey.incomplete}"]
-    last = survey.columns[-1].name
-    names = [column.name for column in survey.columns]
-    if label is not None and label not in names:
-        raise data.DataError(f"{survey.path}: no column is called {label!r}")
-    lines += [f"label: {last!r}, the last column" if label is None else f"label: {label!r}"]
+    lines += [f"label: {survey.label}" + ", the last column" * last]
     return "\n".join(lines)
 
 

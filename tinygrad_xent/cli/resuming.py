@@ -78,7 +78,7 @@ def begin(out: Path, words: Sequence[str], overwrite: bool) -> None:
     for name in (CHECKPOINT, PAGE):  # of another run, to which these options do not belong
         with suppress(FileNotFoundError):
             (out / name).unlink()
-    _write(out, list(words))
+    _write(out, words)
 
 
 def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse.Namespace:
@@ -111,14 +111,18 @@ def resumed(options: argparse.Namespace, add: Callable[[Any], None]) -> argparse
     kept, begun = _parsed(words, add), _epochs_begun(out)
     if kept.epochs < begun:
         raise ValueError(f"--epochs {kept.epochs}: the run in {out} has begun {begun} already")
-    if words != _words(out):
+    kept.out, kept.resume, kept.quiet, kept.words = out, out, options.quiet, words
+    kept.checkpoint_every = given.get("checkpoint_every", kept.checkpoint_every)
+    return kept
+
+
+def go_on(out: Path, words: Sequence[str]) -> None:
+    """Make the folder that of a run that goes on, whose options were found and whose data are."""
+    if list(words) != _words(out):
         _write(out, words)
     tidy(out)
     with suppress(FileNotFoundError):
         (out / PAGE).unlink()  # until this run has ended, too
-    kept.out, kept.resume, kept.quiet, kept.words = out, out, options.quiet, words
-    kept.checkpoint_every = given.get("checkpoint_every", kept.checkpoint_every)
-    return kept
 
 
 def _is_file(name: str) -> bool:
@@ -157,7 +161,7 @@ def _epochs_begun(out: Path) -> int:
     return len(state["history"]) - 1 + (state.get("part") is not None)
 
 
-def _write(out: Path, words: list[str]) -> None:
+def _write(out: Path, words: Sequence[str]) -> None:
     about = {"tinygrad_xent_version": __version__, "words": kept(words)}
     with replacing(out / OPTIONS) as temporary:
         text = json.dumps(about, ensure_ascii=False, indent=1)

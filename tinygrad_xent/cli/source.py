@@ -49,7 +49,8 @@ def print_source(options: argparse.Namespace) -> None:
     if options.out is None:
         print(step.source, end="")
     else:
-        print(step.save_source(options.out.with_suffix(".py")))
+        out = options.out  # of a FILE called step.v2, the .v2 stays
+        print(step.save_source(out if out.suffix == ".py" else out.with_name(f"{out.name}.py")))
 
 
 def training_step(model: nn.Module, optimizer: Optimizer) -> Compiled:

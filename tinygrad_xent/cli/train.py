@@ -19,7 +19,7 @@ from .data import add_options as add_data_options
 from .data import name_of, numbering, parts
 from .example import drawn, hardest_example, table
 from .made import how_made
-from .resuming import CHECKPOINT, add_resuming_options, begin, resumed, told_how_to_go_on
+from .resuming import CHECKPOINT, add_resuming_options, begin, go_on, resumed, told_how_to_go_on
 from .run_folder import KEPT, Run, write_folder
 from .training_options import add_training_options, compiled, fit_options
 
@@ -60,6 +60,8 @@ def train_and_show(options: argparse.Namespace) -> None:
     out = options.out or Path("runs") / f"{train.name}-{options.seed}"
     if options.resume is None:
         begin(out, options.words, options.overwrite)
+    else:
+        go_on(out, options.words)
     # The rows stay as they were read, and each batch is scaled when its turn comes: a large set of
     # pixels is never there as floats.
     scale = data.Standardiser.fit(train.x)

@@ -15,7 +15,7 @@ from ..data.reading.reader import kind_of
 from ..display import plain
 from ..files import ModelError, load_model, read_metadata
 from ..training import predict
-from .data import add_reading, reading
+from .data import add_reading, of_package, reading
 
 MODEL = "model.safetensors"
 
@@ -109,13 +109,12 @@ def named(options: argparse.Namespace, known: Trained) -> str:
     return name
 
 
-def bundled(name: str, known: Trained) -> data.Dataset:
-    """A set that comes with the package, if the model takes its rows and knows its classes."""
-    rows = data.load(name)
+def fitting(rows: data.Dataset, known: Trained) -> data.Dataset:
+    """The rows of a set of the package, if the model takes them and knows their classes."""
     if len(rows.features) != len(known.features) or rows.classes != known.classes:
         raise ValueError(
-            f"{name}: {len(rows.features)} columns and the classes {_listed(rows.classes)}; the "
-            f"model wants {len(known.features)} columns and has {_listed(known.classes)}"
+            f"{rows.name}: {len(rows.features)} columns and the classes {_listed(rows.classes)}; "
+            f"the model wants {len(known.features)} columns and has {_listed(known.classes)}"
         )
     return rows
 
@@ -141,11 +140,12 @@ def labelled(options: argparse.Namespace, known: Trained) -> tuple[data.Dataset,
     """Rows with labels, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        rows = bundled(name, known)
+        rows = fitting(of_package(name, options), known)
     else:
         told = reading(options)
-        told["label"] = known.about.get("label") if told["label"] is None else told["label"]
-        told["columns"] = told["columns"] or _columns(name, known)
+        if told["label"] is None and name not in PLACES and kind_of(name) == "table":
+            told["label"] = known.about.get("label")
+        told["columns"] = told["columns"] or _columns(known)
         rows = data.read(name, classes=known.classes, **told)
     test = test_part(rows, name, known)
     if test is not None:
@@ -158,19 +158,17 @@ def labelled(options: argparse.Namespace, known: Trained) -> tuple[data.Dataset,
     return rows, said
 
 
-def _columns(name: str, known: Trained) -> tuple[str, ...] | None:
-    """Which columns of a table to ask for; of arrays, whose columns have no names, all."""
+def _columns(known: Trained) -> tuple[str, ...] | None:
+    """Which columns to ask for: those of the model; all, if these have no names of their own."""
     unnamed = known.features == tuple(f"x{j}" for j in range(len(known.features)))
-    if unnamed or name in PLACES or kind_of(name) != "table":
-        return None
-    return known.features
+    return None if unnamed else known.features
 
 
 def unlabelled(options: argparse.Namespace, known: Trained) -> tuple[Any, Any, str]:
     """Rows, where each stands, and in words which these are."""
     name = named(options, known)
     if name in data.names():
-        rows = bundled(name, known)
+        rows = fitting(of_package(name, options), known)
         test = test_part(rows, name, known)
         said = f"the {len(test)} rows of the test part of" if test else f"all {len(rows)} rows of"
         rows = test or rows

@@ -9,13 +9,11 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import data, nn
 from ..draw import Player, compare_xent, play
-from ..files import load_model, read_metadata
 from .arguments import numbers, page, seed, target
 from .example import Example
+from .trained import fitting, trained
 
 
 def add(commands: Any) -> None:
@@ -43,7 +41,12 @@ def add(commands: Any) -> None:
         metavar="N",
         help="which row; default %(default)s",
     )
-    option("--model", type=Path, metavar="FILE", help="a model.safetensors that train wrote")
+    option(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="a model.safetensors that train wrote, or its folder",
+    )
     option("--out", type=page, default=Path("watch.html"), metavar="FILE", help="%(default)s")
     option("--no-open", action="store_true", help="only write the page, do not open it")
     watch.set_defaults(run=watch_and_open)
@@ -67,18 +70,23 @@ def watch_and_open(options: argparse.Namespace) -> None:
 
 def _player_of_row(options: argparse.Namespace) -> Player:
     """A whole network on one row: as trained, or with its first random weights."""
-    about = read_metadata(options.model) if options.model else {}
-    name = options.data or about.get("data", "digits")
+    known = trained(options.model) if options.model else None
+    name = options.data or (known.about.get("data") if known else None)
+    if name not in data.names():
+        raise ValueError(
+            f"watch: {options.model} was trained on no set of the package; wanted --data with one "
+            "that it fits"
+        )
     rows = data.load(name)
     if options.index >= len(rows):
         raise ValueError(f"watch: --index {options.index}; {name} has {len(rows)} rows, from 0")
-    sizes = [rows.x.shape[1], 32, len(rows.classes)]
-    model = load_model(options.model) if options.model else nn.MLP(sizes, rng=0)
-    if "input_mean" in about:
-        mean, std = (np.array(about[key], np.float32) for key in ("input_mean", "input_std"))
-        x = (rows.x[options.index] - mean) / std
+    if known is not None:
+        model, scale = known.model, known.scale
+        fitting(rows, known)
     else:
-        x = data.Standardiser.fit(rows.x)(rows.x[options.index : options.index + 1])[0]
+        model = nn.MLP([rows.x.shape[1], 32, len(rows.classes)], rng=0)
+        scale = data.Standardiser.fit(rows.x)
+    x = scale(rows.x[options.index : options.index + 1])[0]
     label = int(rows.y[options.index])
     example = Example(model, x, label, options.index)
     model.zero_grad()

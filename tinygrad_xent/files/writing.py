@@ -18,8 +18,13 @@ def replacing(path: PathLike) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place at the end, or vanishes on an error.
 
     Whoever reads `path` sees the old file or the whole new one, never a half, also after a power
-    cut. A process that is killed meanwhile leaves the temporary file: see `tidy`.
+    cut. A process that is killed meanwhile leaves the temporary file: see `tidy`. What is no file,
+    such as /dev/null or a pipe, is given as it is.
     """
+    given = Path(path)
+    if given.exists() and not given.is_file() and not given.is_dir():
+        yield given  # root would put a file in the place of the device
+        return
     final = Path(os.path.realpath(path))  # behind a link, the file is replaced and the link stays
     if not final.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {str(final.parent)!r} to write it to")

@@ -85,7 +85,7 @@ def _checked(counts: Any) -> Any:
     if found.ndim != 2 or len(found) != found.shape[1] or not found.size:
         raise ValueError(f"confusion: counts of shape {found.shape}; wanted (K, K), K > 0")
     whole = found.dtype.kind in "iuf" and np.isfinite(found).all() and (found >= 0).all()
-    if not whole or (found != np.floor(found)).any():
+    if not whole or (found != np.floor(found)).any() or (found >= 2**63).any():
         raise ValueError("confusion: counts are not whole numbers from 0 on")
     return found.astype(np.int64)
 

@@ -117,7 +117,8 @@ def _window(rows: Any) -> tuple[Any, Any]:
     """The corners of the map: a little further than the rows."""
     low, high = rows.min(axis=0), rows.max(axis=0)
     margin = 0.08 * (high - low)
-    margin[margin == 0] = 1.0
+    constant = margin == 0  # 1 is nothing beside 1e17
+    margin[constant] = np.maximum(1.0, 0.01 * abs(low[constant]))
     return low - margin, high + margin
 
 

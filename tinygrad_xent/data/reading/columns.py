@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator, Sequence, Sized
 from itertools import islice
@@ -164,7 +165,7 @@ def position(table: Table, column: Column, what: str) -> int:
     """Where a column stands that is given by its name or by its number, from 0 or from the end."""
     if isinstance(column, str) and column in table.names:
         return table.names.index(column)
-    if isinstance(column, str) and column.strip().lstrip("-").isdecimal() and len(column) < 10:
+    if isinstance(column, str) and re.fullmatch(r"\s*-?\d{1,9}\s*", column):
         column = int(column)
     if isinstance(column, (int, np.integer)) and not isinstance(column, bool):
         if -table.width <= column < table.width:
@@ -179,6 +180,11 @@ def chosen(
 ) -> list[int]:
     """The columns that are features."""
     left_out = {position(table, column, "ignore") for column in listed(ignore, "ignore")}
+    if label in left_out:
+        raise DataError(
+            f"{table.path}: column {shown(table.names[label or 0])} is the label; it cannot be "
+            "left out. label (--label) names another; not given, it is the last"
+        )
     if columns is not None:
         places = [position(table, column, "columns") for column in listed(columns, "columns")]
         if len(set(places)) != len(places):

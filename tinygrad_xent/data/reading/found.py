@@ -32,6 +32,7 @@ class Found(NamedTuple):
     classes: tuple[str, ...] | None = None
     label: str | None = None
     said: str = ""
+    named: bool = False  # whether an archive itself tells the names of its columns
 
 
 def of_table(
@@ -48,6 +49,8 @@ def of_table(
     from .table import Table
 
     table = Table(file, **layout)
+    if label is None and not table.names[-1]:  # as lines that end with a delimiter make one
+        raise DataError(f"{file}: the last column has no name; which is the label (--label)?")
     where = position(table, -1 if label is None else label, "label")
     places = chosen(table, where, columns, ignore)
     got = gather(table, places, where, drop_missing=drop_missing, limit=limit)
@@ -66,16 +69,12 @@ def matched(table: Any, features: tuple[str, ...], label: Column | None) -> list
 
     unnamed = features == tuple(f"x{j}" for j in range(len(features)))
     if table.has_header and (not unnamed or set(features) <= set(table.names)):
-        absent = [name for name in features if name not in table.names]
-        if absent:
-            raise DataError(
-                f"{table.path}: {len(absent)} of the {len(features)} columns are not there: "
-                f"{some(absent)}; there are {some(table.names)}"
-            )
-        return [table.names.index(name) for name in features]
+        return _places(table.path, features, table.names)
     left_out = None if label is None else position(table, label, "label")
     places = [j for j in range(table.width) if j != left_out]
     if len(places) != len(features):
+        if not unnamed and set(features) <= set(table.names):  # x0, x2: the others were ignored
+            return [table.names.index(name) for name in features]
         one_more = label is None and len(places) == len(features) + 1
         hint = "; label (--label) says which one holds the labels" if one_more else ""
         raise DataError(
@@ -118,14 +117,13 @@ def _archive(file: Path, limit: int | None, rows_only: bool) -> Found:
             if keras and "x_test" in archive:
                 test, other = part("x_test", "y_test")
                 _check_shapes(file, shape, other)
-            for name in ("classes", "features"):
-                if name in archive:
-                    text = archive.array(name)
-                    names[name] = arrays.class_names(text, archive.where(name))
+        for name in ("features",) if rows_only else ("classes", "features"):
+            if name in archive:
+                names[name] = arrays.class_names(archive.array(name), archive.where(name))
     features = names.get("features", arrays.features_of(shape))
     if len(features) != train.x.shape[1]:
         raise DataError(f"{file}: {len(features)} features for {train.x.shape[1]} columns")
-    return Found(train, test, features, names.get("classes"))
+    return Found(train, test, features, names.get("classes"), named="features" in names)
 
 
 def _idx(file: Path, limit: int | None, rows_only: bool) -> Found:
@@ -162,12 +160,36 @@ def _check_shapes(file: Path, train: tuple[int, ...], test: tuple[int, ...]) -> 
 def renamed(
     file: Path, found: Found, columns: Sequence[Any] | None, classes: tuple[str, ...] | None
 ) -> Found:
-    """The same with the names that are known from elsewhere."""
+    """The same with the names that are known from elsewhere; names of its own find the columns."""
     width = found.train.x.shape[1]
     features = found.features if columns is None else tuple(columns)
-    if len(features) != width or not all(isinstance(name, str) for name in features):
+    if found.named and features != found.features and set(features) & set(found.features):
+        found = _picked(file, found, features)
+    elif len(features) != width or not all(isinstance(name, str) for name in features):
         raise DataError(f"{file}: {width} columns; wanted {len(features)}, a name each")
     return found._replace(features=features, classes=classes)
+
+
+def _picked(file: Path, found: Found, features: tuple[str, ...]) -> Found:
+    """The same with these of its columns, in this order."""
+    places = _places(file, features, found.features)
+    train, test = (
+        None if part is None else part._replace(x=part.x[:, places])
+        for part in (found.train, found.test)
+    )
+    assert train is not None
+    return found._replace(train=train, test=test)
+
+
+def _places(file: Path, features: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where the features stand among the names of the columns."""
+    absent = [name for name in features if name not in names]
+    if absent:
+        raise DataError(
+            f"{file}: {len(absent)} of the {len(features)} columns are not there: "
+            f"{some(absent)}; there are {some(names)}"
+        )
+    return [names.index(name) for name in features]
 
 
 def dataset(file: Path, name: str, found: Found, classes: tuple[str, ...] | None) -> Dataset:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ OTHERS = {
     (".zip", ".7z", ".tar", ".tgz", ".bz2", ".xz"): "an archive; unpack it first (.gz is read)",
     (".json", ".jsonl", ".arff", ".h5", ".hdf5", ".mat"): "not a format that is read here",
 }
+
+# How a table is written, if nothing is said of it.
+UNSAID = {"header": None, "delimiter": None, "decimal": ".", "encoding": None}
 
 
 def read(
@@ -45,7 +49,8 @@ def read(
     - A table: CSV, TSV or the like, also gzipped; a row per line, a column per feature, and one
       column of labels, which may be text. Header, delimiter and byte order mark are detected.
       Labels that are numbers are ordered by value, text so that "type 2" stands before "type 10".
-      Missing cells are empty, NA, nan, null, none, ?, - and the like, in any case.
+      Missing cells are empty, NA, nan, null, none, ?, - and the like, in any case; where labels
+      stand, "none" and "-" may be classes: missing are only empty, NA, N/A, NaN, nan, null and ?.
     - An npz file with the arrays ``X`` and ``y``, or ``x_train``, ``y_train``, ``x_test``,
       ``y_test`` as Keras keeps MNIST; if there are ``classes`` or ``features``, arrays of text,
       they name the labels 0 .. K-1 and the columns. Opened without pickle.
@@ -65,8 +70,8 @@ def read(
         The column of the labels: its name, or its number from 0 or, if negative, from the end. If
         not given, the last.
     columns : sequence of str or int
-        The columns that are features, in this order; if not given, all but the label. For arrays,
-        their names.
+        The columns that are features, in this order; if not given, all but the label. For arrays
+        that have no names of their own, or none of these, their names.
     ignore : sequence of str or int, tables only
         Columns to leave out, such as text and row numbers.
     classes : sequence of str
@@ -118,16 +123,15 @@ def read(
     'read from people.csv; 1 of 3 rows left out, with missing cells'
     """
     limit = None if limit is None else whole_number("limit", limit, least=1)
-    classes = None if classes is None else _checked_classes(classes)
+    classes = None if classes is None else _checked_names("classes", classes)
     file, name, known = _located(path)
     kind = kind_of(file)
+    layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal}
+    layout["encoding"] = encoding
     if kind == "table":
-        layout = {"header": header, "delimiter": delimiter, "decimal": decimal}
-        layout["encoding"] = encoding
         found = of_table(file, label, columns, ignore, drop_missing, limit, layout)
     else:
-        if label is not None or ignore or drop_missing or header is not None or delimiter:
-            raise ValueError(f"{file}: not a table: label, ignore and their like mean nothing here")
+        _check_unsaid(file, label, bool(ignore) or drop_missing, layout)
         found = of_arrays(file, kind, limit)
         found = renamed(file, found, columns, known or found.classes)
     return dataset(file, name, found, classes)
@@ -180,7 +184,8 @@ def read_rows(
     Columns of other names are passed over, so the file may have labels or not. A table without a
     header is taken by position and must have as many columns as there are features (one more if
     `label` says which is not one); so is a table with a header if the features have no names of
-    their own (x0, x1, ...). Of npz and IDX files with a test part, the test part is read.
+    their own (x0, x1, ...), and so are arrays whose file names none of the features. Of npz and
+    IDX files with a test part, the test part is read.
 
     Parameters
     ----------
@@ -208,18 +213,21 @@ def read_rows(
     (array([[165.,  55.]], dtype=float32), array([2]))
     """
     limit = None if limit is None else whole_number("limit", limit, least=1)
-    features = tuple(features)
+    features = _checked_names("features", features)
     file, _, _ = _located(path)
     kind = kind_of(file)
+    layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal}
+    layout["encoding"] = encoding
     if kind != "table":
+        _check_unsaid(file, label, drop_missing, layout)
         found = of_arrays(file, kind, limit, rows_only=True)
+        found = renamed(file, found, features, None)
         part = found.test or found.train
-        renamed(file, found, features, None)
         return Rows(part.x, np.arange(len(part.x)), features)
     from .columns import gather
     from .table import Table
 
-    table = Table(file, header=header, delimiter=delimiter, decimal=decimal, encoding=encoding)
+    table = Table(file, **layout)
     places = matched(table, features, label)
     got = gather(table, places, None, drop_missing=drop_missing, limit=limit)
     return Rows(got.x, got.lines, features, got.dropped)
@@ -261,7 +269,15 @@ def kind_of(path: PathLike) -> str:
     return "table"
 
 
-def _checked_classes(classes: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"classes must be a list of names, got {classes!r}")
-    return tuple(classes)
+def _check_unsaid(file: Path, label: Column | None, other: bool, layout: dict[str, Any]) -> None:
+    """Raise ValueError if something was said that arrays have not."""
+    if label is not None or other or layout != UNSAID:
+        raise ValueError(f"{file}: not a table: label, ignore and their like mean nothing here")
+
+
+def _checked_names(what: str, names: Any) -> tuple[str, ...]:
+    alone = isinstance(names, (str, bytes)) or not isinstance(names, Iterable)
+    found = () if alone else tuple(names)
+    if not found or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"{what} must be a list of names, got {names!r}")
+    return found

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, NamedTuple
 
 from . import labels as names_of
+from .columns import Column, position
 from .reader import kind_of
 from .sources import DataError, PathLike, existing, shown
 from .table import Table, is_missing
@@ -34,13 +36,15 @@ class Survey(NamedTuple):
     rows: int
     incomplete: int  #: rows with a missing cell
     columns: list[ColumnSurvey]
+    label: str  #: the name of the column of the labels, quoted
 
 
 class _Column:
     """What was met in a column so far."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, is_missing: Callable[[str], bool]) -> None:
         self.name, self.missing, self.numbers = name, 0, 0
+        self.is_missing = is_missing
         self.low, self.high = math.inf, -math.inf
         self.texts: dict[str, int] = {}
         self.others = self.commas = 0
@@ -48,7 +52,7 @@ class _Column:
 
     def add(self, table: Table, cell: str) -> bool:
         """Count a cell; whether it is missing."""
-        if is_missing(cell):
+        if self.is_missing(cell):
             self.missing += 1
             return True
         number = table.number(cell)
@@ -83,13 +87,17 @@ class _Column:
         return ColumnSurvey(shown(self.name)[1:-1], holds, self.missing, values)
 
 
-def survey_of(path: PathLike, *, limit: int | None = None, **layout: Any) -> Survey:
+def survey_of(
+    path: PathLike, *, label: Column | None = None, limit: int | None = None, **layout: Any
+) -> Survey:
     """Read a table and tell what is in it; arguments as for `tx.data.read`."""
     file = existing(path)
     if kind_of(file) != "table":
         raise DataError(f"{file}: not a table")
     table = Table(file, **layout)
-    columns = [_Column(name) for name in table.names]
+    where = position(table, -1 if label is None else label, "label")
+    columns = [_Column(name, is_missing) for name in table.names]
+    columns[where].is_missing = names_of.MISSING.__contains__
     rows = incomplete = 0
     for _, row in islice(table.records(), limit):
         rows += 1
@@ -97,4 +105,5 @@ def survey_of(path: PathLike, *, limit: int | None = None, **layout: Any) -> Sur
         gaps = sum(column.add(table, cell.strip()) for column, cell in pairs)
         incomplete += gaps > 0
     told = [column.survey() for column in columns]
-    return Survey(str(file), table.has_header, table.delimiter, rows, incomplete, told)
+    name = shown(table.names[where])
+    return Survey(str(file), table.has_header, table.delimiter, rows, incomplete, told, name)

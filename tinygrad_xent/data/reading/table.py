@@ -99,7 +99,12 @@ class Table:
                 raise ValueError(f"delimiter must be one character, got {delimiter!r}")
             return delimiter, list(islice(self._records(delimiter), FIRST))
         found = {candidate: self._tried(candidate) for candidate in DELIMITERS}
-        best = max(found, key=lambda candidate: _agreement(found[candidate]))
+
+        def how_well(candidate: str) -> tuple[bool, bool, int]:
+            agree, cells = _agreement(found[candidate])
+            return agree, candidate != self.decimal, cells  # 1,5;2,5 are not three cells
+
+        best = max(found, key=how_well)
         if _agreement(found[best]) <= (False, 1):  # a column at most: a comma would part them
             best = ","
         return best, list(islice(self._records(best), FIRST))
@@ -198,7 +203,7 @@ def _encoding(path: Path, encoding: str | None) -> str:
 def _text(raw: IO[bytes], encoding: str) -> io.TextIOWrapper:
     try:
         return io.TextIOWrapper(raw, encoding=encoding, newline="")
-    except LookupError as error:
+    except (LookupError, TypeError) as error:
         raise ValueError(f"encoding must be one that Python knows, got {encoding!r}") from error
 
 
@@ -210,12 +215,14 @@ class _Lines:
 
     def __init__(self, text: IO[str], path: Path) -> None:
         self.text, self.path, self.length = text, path, 0
+        self.mark = "\ufeff"  # which an encoding that is asked for does not take away
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.text.readline(MAX_RECORD + 1)
+        line = self.text.readline(MAX_RECORD + 1).removeprefix(self.mark)
+        self.mark = ""
         if not line:
             raise StopIteration
         self.length += len(line)
