@@ -21,7 +21,7 @@ def _transposed(x: Any) -> Any:
 
 
 def _product(a: Any, b: Any) -> Any:
-    """``a @ b`` for a matrix b by `dot`: the method of plain arrays has half the overhead."""
+    """``a @ b`` of two matrices by `dot`: the method of plain arrays has half the overhead."""
     return a.dot(b) if type(a) is type(b) is ndarray else np.dot(a, b)
 
 
@@ -37,7 +37,7 @@ class Matmul(Op):
 
     @formula("ḡ Bᵀ")
     def vjp_a(self, g: Any, y: Any, a: Any, b: Any) -> Any:
-        if b.ndim == 2:
+        if a.ndim == b.ndim == 2:  # of stacks, `dot` takes twice the time of @
             return _product(g, b.T)
         if b.ndim == 1:
             return g[..., None] * b
