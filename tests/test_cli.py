@@ -299,6 +299,11 @@ def people(tmp_path, monkeypatch):
     return "people.csv"
 
 
+def test_without_a_console_there_is_no_stdout(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["engines"]) == 0
+
+
 def test_a_table_of_ones_own_trains(people, capsys):
     assert main(["train", "--data", people, *READ, "--epochs", "2"]) == 0
     said = capsys.readouterr().out

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import tinygrad_xent as tx
 from tinygrad_xent.cli import main, train
 from tinygrad_xent.cli.resuming import _replaced
+from tinygrad_xent.cli.saying import typed
 from tinygrad_xent.training.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -106,7 +108,8 @@ def test_a_run_that_was_broken_off_is_not_lost_by_beginning_another(
     at(-1, crash)
     before = files(out)
     assert main(["train", *WORDS, "--out", str(out)]) == 1
-    says = f"broken off; to go on with it: tinygrad-xent train --resume '{out}'; to lose it and"
+    again = typed(["tinygrad-xent", "train", "--resume", str(out)])
+    says = f"broken off; to go on with it: {again}; to lose it and"
     assert says in capsys.readouterr().err
     assert files(out) == before
     assert main(["train", "--resume", str(out), "--overwrite"]) == 1
@@ -133,7 +136,7 @@ def test_it_says_where_it_goes_on_and_that_it_is_finished(at, tmp_path, capsys):
     at(2, press)
     assert main(["train", *WORDS, "--out", str(out)]) == 0
     said = capsys.readouterr()
-    assert f"to go on from there: tinygrad-xent train --resume '{out}'\n" in said.err
+    assert f"to go on from there: tinygrad-xent train --resume {typed([str(out)])}\n" in said.err
     at(-1, crash)
     assert main(["train", "--resume", str(out)]) == 0
     said = capsys.readouterr()
@@ -153,8 +156,16 @@ def test_the_second_ctrl_c_says_how_to_go_on_too(at, tmp_path, capsys):
 
     at(2, twice)
     assert main(["train", *WORDS, "--quiet", "--out", str(tmp_path / "run")]) == 130
-    says = f"to go on from there: tinygrad-xent train --resume {tmp_path / 'run'}\n"
+    says = f"to go on from there: tinygrad-xent train --resume {typed([str(tmp_path / 'run')])}\n"
     assert capsys.readouterr().err == f"{says}tinygrad-xent: stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("system", "said"), [("posix", "--resume 'my runs/a'"), ("nt", '--resume "my runs/a"')]
+)
+def test_the_command_is_quoted_as_its_shell_wants_it(system, said, monkeypatch):
+    monkeypatch.setattr("tinygrad_xent.cli.saying.os", SimpleNamespace(name=system))
+    assert typed(["train", "--resume", "my runs/a"]) == f"train {said}"
 
 
 def test_more_epochs(tmp_path, capsys):

@@ -348,6 +348,8 @@ def test_decision_of_many_rows_and_of_one():
     x = rng.random((10_001, 2))
     axes = plots.decision(halves, x, np.zeros(10_001, int)).axes[0]
     assert 2000 < len(axes.collections[-1].get_offsets()) <= 4000
+    turns = plots.decision(halves, x[:8000], np.arange(8000) % 2).axes[0].collections[-2:]
+    assert [len(points.get_offsets()) for points in turns] == [2000, 2000]
     far = plots.decision(halves, [[1e17, 0.0], [1e17, 1.0]], [0, 1]).axes[0]
     assert far.get_xlim()[0] < 1e17 < far.get_xlim()[1]
     one = plots.decision(halves, x[:1], [1]).axes[0]

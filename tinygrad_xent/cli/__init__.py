@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.words = words  # for what tells how it was made
     try:
         options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # what was said; a program without a console has no stdout
     except BrokenPipeError:  # whoever reads, such as head, has read enough
         _say_no_more()
         return 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import shlex
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -14,6 +13,7 @@ from .. import __version__, data, nn
 from ..display import plain
 from ..training import History
 from .arguments import with_values
+from .saying import typed
 
 
 def how_made(
@@ -53,7 +53,7 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 
 def command(words: Sequence[str]) -> str:
     """The command as it was typed, without what does not change what is computed."""
-    return shlex.join(["tinygrad-xent", *_without(words, "--out", "--checkpoint-every")])
+    return typed(["tinygrad-xent", *_without(words, "--out", "--checkpoint-every")])
 
 
 def kept(words: Sequence[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from ..training import History
 from ..training.checkpoint import read_checkpoint
 from .arguments import Parser, at_least_one, with_values
 from .made import kept
-from .saying import say
+from .saying import say, typed
 
 CHECKPOINT, OPTIONS = "checkpoint.safetensors", "run.json"
 PAGE = "index.html"  # the last file of a run: where it is not, the run was broken off
@@ -68,7 +67,7 @@ def begin(out: Path, words: Sequence[str], overwrite: bool) -> None:
         If a run that was broken off would be lost, unless `overwrite`.
     """
     if (out / CHECKPOINT).exists() and not (out / PAGE).exists() and not overwrite:
-        again = shlex.join(["tinygrad-xent", "train", "--resume", str(out)])
+        again = typed(["tinygrad-xent", "train", "--resume", str(out)])
         raise ValueError(
             f"{out}: a run in this folder was broken off; to go on with it: {again}; to lose it "
             "and begin anew: --overwrite"
@@ -132,7 +131,7 @@ def _is_file(name: str) -> bool:
 def told_how_to_go_on(out: Path, history: History | None) -> None:
     """After Ctrl-C: how to go on, where it does not get into what the command prints."""
     if history is None or history.stopped.startswith("interrupted"):
-        again = shlex.join(["tinygrad-xent", "train", "--resume", str(out)])
+        again = typed(["tinygrad-xent", "train", "--resume", str(out)])
         say(f"to go on from there: {again}", file=sys.stderr)
 
 

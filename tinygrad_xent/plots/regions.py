@@ -12,7 +12,7 @@ from ..training import predict
 from .figure import COLOURS, MARKERS, class_names, named_legend, new_figure, wide, wrapped
 
 STEPS = 200  # points of the map along each side
-POINTS = 4000  # more are thinned out
+POINTS = 4000  # more are thinned out, each class by itself: none is lost
 LISTED = 40  # of more classes, the legend names the first
 ROWS = 21  # of more, it has two columns
 
@@ -160,12 +160,11 @@ def _borders(axes: Any, across: Any, up: Any, q: Any) -> None:
 
 def _points(axes: Any, rows: Any, labels: Any) -> dict[int, Any]:
     """The rows, class by class; the first handles are those of the legend."""
-    some = slice(None, None, -(-len(rows) // POINTS))
-    rows, labels = rows[some], labels[some]
+    step = -(-len(rows) // POINTS)
     size = 26 if len(rows) <= 800 else 10
     drawn = {}
     for k in np.unique(labels).tolist():
-        mine = rows[labels == k]
+        mine = rows[labels == k][::step]
         look = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
         drawn[k] = axes.scatter(*mine.T, size, **look, edgecolors="#1A1A1A", linewidths=0.5)
     return drawn

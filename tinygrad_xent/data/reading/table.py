@@ -20,6 +20,8 @@ MISSING = frozenset(
     ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "nil", "missing", "?", "-", ".")
 )
 
+MARK, MARKED = "\ufeff", ("utf-8-sig", "utf-16")  # byte order; encodings that take it away
+
 Record = tuple[int, list[str]]  # the number of its first line in the file, and its cells
 
 
@@ -117,7 +119,7 @@ class Table:
 
     def _records(self, delimiter: str) -> Iterator[Record]:
         with opened(self.path, TEXT) as raw, _text(raw, self.encoding) as text:
-            lines = _Lines(text, self.path)
+            lines = _Lines(text, self.path, "" if self.encoding in MARKED else MARK)
             # Python 3.13 refuses skipinitialspace beside a blank as the delimiter.
             skip = delimiter != " "
             rows = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=skip)
@@ -213,9 +215,9 @@ class _Lines:
     `length` counts the characters since it was last set to 0.
     """
 
-    def __init__(self, text: IO[str], path: Path) -> None:
+    def __init__(self, text: IO[str], path: Path, mark: str = "") -> None:
         self.text, self.path, self.length = text, path, 0
-        self.mark = "\ufeff"  # which an encoding that is asked for does not take away
+        self.mark = mark  # at the beginning, to be passed over
 
     def __iter__(self) -> _Lines:
         return self
