@@ -193,6 +193,7 @@ def test_formulas_of_the_squared_error():
         tx.mse_loss(leaf([1.0]), [2.0], reduction="none", half=half).op for half in (False, True)
     )
     assert [whole.formula(i) for i in (None, 0, 1)] == ["(x - y)²", "ḡ 2 (x - y)", "-ḡ 2 (x - y)"]
+    assert type(whole)().formula() == whole.formula()  # what the reference page shows
     assert [half.formula(i) for i in (None, 0, 1)] == ["(x - y)² / 2", "ḡ (x - y)", "-ḡ (x - y)"]
 
 

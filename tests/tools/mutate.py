@@ -50,7 +50,7 @@ ENGINE = ["backprop", "hooks", "derivatives", "tensor", "anomaly", "op", "thread
 ENGINE += ["compiler"]
 XENT = ["softmax_xent", "cross_entropy", "cross_entropy_options", "linear_cross_entropy", "ops"]
 OPS = ["ops", "ops_conveniences", "losses", "errors", "op", "cross_entropy_options"]
-OPS += ["ops_edges", "ops_properties"]
+OPS += ["ops_edges", "ops_properties", "ops_products"]
 TESTS = {
     "backprop.py": ENGINE,
     "hooks.py": [*ENGINE, "player"],
@@ -59,7 +59,7 @@ TESTS = {
     "ops/linear_cross_entropy.py": ["linear_cross_entropy", "errors", "ops"],
     "ops/linear_xent.py": ["linear_cross_entropy", "errors", "ops"],
     "ops/selection.py": ["ops_properties", *OPS],
-    "ops/shape.py": ["ops_conveniences", *OPS],
+    "ops/shape.py": ["ops_products", *OPS],
     "ops/softmax.py": ["ops_edges", *OPS],
     "ops/special.py": ["ops_edges", *OPS],
     "ops/targets.py": [*XENT[1:], *OPS],
@@ -70,7 +70,7 @@ TESTS = {
     "ops/guards.py": ["cross_entropy_options", *OPS],
     "ops/indexing.py": ["ops_conveniences", *OPS, "compiler"],
     "ops/joining.py": ["ops_conveniences", *OPS],
-    "ops/linear.py": [*OPS, "compiler_text"],
+    "ops/linear.py": ["ops_products", *OPS, "compiler_text"],
     "ops/rounding.py": [*OPS, "tensor"],
 }
 TOO_LONG = "not million and not long_chain and not pytorchs_names"

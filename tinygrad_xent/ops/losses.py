@@ -221,7 +221,7 @@ class SquaredError(Op):
 
     name = "squared_error"
 
-    def __init__(self, half: bool) -> None:
+    def __init__(self, half: bool = False) -> None:
         self.factor = 1 if half else 2
         self.by, self.times = (" / 2", "") if half else ("", "2 ")
 
