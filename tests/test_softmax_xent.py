@@ -142,3 +142,9 @@ def test_the_module_needs_numpy_alone():
         "op",  # for a mark that a copy leaves out
         "typing",
     }
+
+
+def test_what_is_kept_for_other_calls_cannot_be_written_into():
+    for kept in (kernels._ones(3, np.float32), kernels._row_starts(2, 3)):
+        with pytest.raises(ValueError, match="read-only"):
+            kept[0] = 5
