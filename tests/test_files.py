@@ -421,6 +421,23 @@ def test_no_depth_of_nesting_ends_in_anything_but_a_model_error(depth, path):
         tx.load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("number", "dtype"),
+    [(70_000, np.float16), (2**31, np.int32), (-(2**31) - 1, np.int32), (-(2**63), np.int32)],
+)
+def test_a_whole_number_too_large_for_the_model_is_refused(number, dtype, path):
+    model = nn.Module()
+    model.count = tx.Tensor(np.array([7], dtype))
+    forged(path, {"count": np.array([number])})
+    says = f"'count' holds {number}, too large for {np.dtype(dtype)}"
+    with pytest.raises(tx.ModelError, match=says):
+        tx.load(model, path)
+    assert model.count.tolist() == [7]
+    forged(path, {"count": np.array([-3])})
+    tx.load(model, path)
+    assert model.count.tolist() == [-3]
+
+
 def test_arrays_that_are_no_weights_are_refused(path):
     architecture = json.dumps({"class": "MLP", "sizes": [4, 2]})
     arrays = {name: array.astype(np.int64) for name, array in ARRAYS.items()}

@@ -163,9 +163,7 @@ def test_numbers_too_large_for_the_model_do_not_become_infinite(allow, path):
     )
     tx.save(wide, path)
     narrow = nn.Linear(2, 2)
-    with pytest.raises(
-        tx.ModelError, match=r"'bias' holds a number of size 1e\+300, too large for float32"
-    ):
+    with pytest.raises(tx.ModelError, match=r"'bias' holds -1e\+300, too large for float32"):
         tx.load(narrow, path, allow_nonfinite=allow)
     twin = nn.Linear(2, 2, dtype=np.float64)
     tx.load(twin, path)

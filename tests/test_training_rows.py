@@ -64,6 +64,15 @@ def test_a_scale_that_writes_into_its_rows_does_not_reach_the_data():
     np.testing.assert_array_equal(rows, kept)
 
 
+def test_many_classes_take_no_square_of_memory():
+    x, y = np.ones((8, 4), np.float32), np.arange(8)
+    tracemalloc.start()
+    tx.fit(nn.MLP([4, 3000], rng=0), (x, y), validation=(x, y), epochs=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3000**2  # bytes, of which 8 to a count
+
+
 def test_a_frozen_model_gets_its_rows_in_its_own_dtype():
     moving, rows = model(np.float64), RNG.normal(size=(40, 6))
     wanted = tx.predict(moving, rows)

@@ -190,16 +190,16 @@ def _misfit(array: Array, wanted: Any, allow_nonfinite: bool) -> str | None:
     """Why the numbers of an array are not to be taken into one of the dtype `wanted`."""
     if not np.can_cast(array.dtype, wanted, "same_kind"):
         return f"has dtype {array.dtype}, wanted {wanted}"
-    if array.dtype.kind != "f":
-        return None
     finite = np.isfinite(array)
     if not (allow_nonfinite or finite.all()):
         where = np.unravel_index(int(np.argmin(finite)), array.shape)
         place = f" at {tuple(map(int, where))}" if where else ""
         return f"holds {array[where]}{place}; allow_nonfinite=True loads it all the same"
-    largest = np.abs(array, where=finite, out=np.zeros_like(array)).max(initial=0)
-    if array.dtype.itemsize > wanted.itemsize and largest > np.finfo(wanted).max:
-        return f"holds a number of size {largest}, too large for {wanted}"
+    if array.dtype != wanted and array.dtype.kind != "b":
+        limits = np.finfo(wanted) if wanted.kind == "f" else np.iinfo(wanted)
+        beyond = array[finite & ((array < limits.min) | (array > limits.max))]
+        if beyond.size:
+            return f"holds {beyond[0]}, too large for {wanted}"
     return None
 
 

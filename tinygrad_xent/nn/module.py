@@ -23,7 +23,8 @@ class Module:
     A Tensor with ``requires_grad`` that is set on a Module is a parameter; parameters and Modules
     in lists, tuples and dicts count too. Names are attribute paths, ``"0.weight"``, in the order in
     which the attributes were set. What an op has computed may be kept as an attribute to look at;
-    it is no parameter.
+    it is no parameter. (Under `no_grad` it has no op, and would be kept in `state_dict` as a frozen
+    Tensor is: there, and in what `fit`, `evaluate` and `save` are given, keep its ``.data``.)
 
     Examples
     --------

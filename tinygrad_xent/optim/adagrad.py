@@ -74,7 +74,7 @@ class Adagrad(Optimizer):
     def rule(self) -> str:
         """See `Optimizer.rule`."""
         lr = f"{self.lr:g}" + (f" / (1 + {self.lr_decay:g} (t - 1))" if self.lr_decay else "")
-        g = self._decayed(self.weight_decay)
+        g = self._with_decay(self.weight_decay)
         square = f"{g}²" if self.weight_decay else "ḡ²"
         return f"θ - {lr} {g} / (√Σ{square} + {self.eps:g})"
 

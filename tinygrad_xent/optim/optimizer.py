@@ -90,7 +90,7 @@ class Optimizer:
         """How `rule` calls the gradient that is followed: ḡ, or -ḡ to climb."""
         return "(-ḡ)" if self.maximize else "ḡ"
 
-    def _decayed(self, weight_decay: float) -> str:
+    def _with_decay(self, weight_decay: float) -> str:
         """The same with the weight decay that is part of it."""
         return f"({self.gradient} + {weight_decay:g} θ)" if weight_decay else self.gradient
 

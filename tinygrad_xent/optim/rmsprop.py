@@ -81,7 +81,7 @@ class RMSprop(Optimizer):
     def rule(self) -> str:
         """See `Optimizer.rule`."""
         v = "(v - m²)" if self.centered else "v"
-        step = f"{self._decayed(self.weight_decay)} / (√{v} + {self.eps:g})"
+        step = f"{self._with_decay(self.weight_decay)} / (√{v} + {self.eps:g})"
         return f"θ - {self.lr:g} {f'u, u a running sum of {step}' if self.momentum else step}"
 
     def moved(self, theta: Array, g: Array, state: dict[str, Any]) -> Any:

@@ -71,7 +71,7 @@ class SGD(Optimizer):
     @property
     def rule(self) -> str:
         """See `Optimizer.rule`."""
-        g = self._decayed(self.weight_decay)
+        g = self._with_decay(self.weight_decay)
         if not self.momentum:
             return f"θ - {self.lr:g} {g}"
         step = f"({g} + {self.momentum:g} v)" if self.nesterov else "v"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ..data.checks import whole_number
 from ..nn import Module
 from ..nn.modes import in_mode
 from ..tensor import Tensor
-from ..value import no_grad
+from ..value import Array, no_grad
 from .report import Evaluation
 from .rows import Rows, checked_rows
 
@@ -63,15 +62,27 @@ def evaluate(
     """
     batch_size = whole_number("evaluate: batch_size", batch_size, least=1)
     rows = checked_rows(x if y is None else (x, y), model, "evaluate", scale)
-    found = evaluated(model, rows, batch_size, calibrated=True)
-    classes = x.classes if isinstance(x, Dataset) else ()
-    return replace(found, classes=classes if len(classes) == len(found.confusion) else ())
+    loss, accuracy, found, sure = evaluated(model, rows, batch_size, calibrated=True)
+    confusion = np.zeros((rows.classes, rows.classes), dtype=np.int64)
+    np.add.at(confusion, (rows.y, found), 1)
+    seen = _binned(np.concatenate(sure), found == rows.y, 10)
+    classes = x.classes if isinstance(x, Dataset) and len(x.classes) == rows.classes else ()
+    return Evaluation(loss, accuracy, confusion, classes, seen)
+
+
+class Seen(NamedTuple):
+    """What the model says of all rows; nothing of K x K numbers, of which `fit` has no need."""
+
+    loss: float
+    accuracy: float
+    predicted: Array
+    sure: list[Array]  #: the largest q of each row, batch by batch
 
 
 def evaluated(
     model: Module, rows: Rows, batch_size: int = 4096, *, calibrated: bool = False
-) -> Evaluation:
-    """The same for rows that have been checked; reliability only if asked for: it takes time."""
+) -> Seen:
+    """The same for rows that have been checked; `sure` only if asked for: it takes time."""
     loss, predicted, sure = 0.0, [], []
     with no_grad(), in_mode(model, False):
         for x, y in rows.in_order(batch_size):
@@ -83,8 +94,4 @@ def evaluated(
                 q = ops.softmax(logits.numpy().astype(np.float64), axis=1)
                 sure.append(q.max(axis=1))
     found = np.concatenate(predicted)
-    confusion = np.zeros((logits.shape[1],) * 2, dtype=np.int64)
-    np.add.at(confusion, (rows.y, found), 1)
-    right = found == rows.y
-    seen = _binned(np.concatenate(sure), right, 10) if calibrated else None
-    return Evaluation(loss / len(rows), float(right.mean()), confusion, reliability=seen)
+    return Seen(loss / len(rows), float((found == rows.y).mean()), found, sure)
