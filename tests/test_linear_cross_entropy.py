@@ -466,3 +466,13 @@ def test_smoothing_and_class_weights_in_three_dimensions():
     losses = -(weight * p * special.log_softmax(x @ w, axis=2)).sum(axis=2)
     loss = tx.linear_cross_entropy(x, w, y, weight=weight, label_smoothing=0.2, axis=2)
     np.testing.assert_allclose(loss, losses.sum() / weight[y].sum(), rtol=1e-12)
+
+
+def test_the_op_is_that_of_a_plain_mean_unless_told_otherwise():
+    x = tx.Tensor(np.ones((2, 3)), requires_grad=True)
+    op = tx.linear_cross_entropy(x, np.ones((3, 4)), [0, 1]).op
+    plain = LinearCrossEntropy()
+    assert [plain.formula(i) for i in (None, 0, 1)] == [op.formula(i) for i in (None, 0, 1)]
+    assert vars(plain) | {"wanted": ("dx",)} == {
+        key: value for key, value in vars(op).items() if key != "saved"
+    }

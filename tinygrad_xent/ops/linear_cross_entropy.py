@@ -38,12 +38,12 @@ class LinearCrossEntropy(ClassLoss):
 
     def __init__(
         self,
-        reduction: str,
-        share: Any,
-        total: Any,
-        smoothing: float,
-        class_weight: Any,
-        wanted: tuple[str, ...],
+        reduction: str = "mean",
+        share: Any = None,
+        total: Any = None,
+        smoothing: float = 0.0,
+        class_weight: Any = None,
+        wanted: tuple[str, ...] = (),
     ) -> None:
         super().__init__(reduction, share, total)
         self.smoothing, self.class_weight, self.wanted = smoothing, class_weight, wanted
