@@ -488,3 +488,12 @@ def test_half_precision_targets_are_smoothed_in_single_precision():
     assert loss.item() == pytest.approx(truth, rel=2**-11)  # rounded once
     q = special.softmax(z.astype(np.float64))
     np.testing.assert_allclose(zt.grad, q - smooth, rtol=2**-10, atol=2**-13)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_an_ignored_row_of_a_single_class(reduction):
+    z = tx.Tensor(np.zeros((2, 1)), requires_grad=True)
+    loss = tx.cross_entropy(z, [0, -100], reduction=reduction)
+    loss.backward()
+    assert loss.item() == 0
+    np.testing.assert_array_equal(z.grad, [[0.0], [0.0]])
