@@ -89,7 +89,7 @@ def test_nothing_to_clip():
     [
         ([], {"max_norm": -1.0}, "clip_grad_norm: max_norm is -1.0; wanted a number >= 0"),
         ([], {"max_norm": math.nan}, "max_norm is nan"),
-        ([], {"max_norm": math.inf}, "max_norm is inf"),
+        ([], {"max_norm": -math.inf}, "max_norm is -inf"),
         ([], {"max_norm": "1"}, "max_norm is '1'"),
         ([], {"max_norm": 1.0, "norm_type": 0.5}, "norm_type is 0.5; wanted a number >= 1"),
         ([3.0], {"max_norm": 1.0}, "clip_grad_norm: parameter 0 is 3.0; wanted a Tensor"),
@@ -125,3 +125,10 @@ def test_compiled_it_is_the_same_to_the_last_bit(k):
     assert len(program.programs) == 2  # before there is a velocity, and after
     for a, b in zip(*(model.parameters() for model in models), strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_without_a_bound_the_norm_is_measured_alone():
+    w = tx.Tensor([3.0, 4.0], requires_grad=True)
+    w.grad = before = np.array([3.0, 4.0], np.float32)
+    assert tx.nn.clip_grad_norm([w], math.inf) == 5
+    np.testing.assert_array_equal(w.grad, before)

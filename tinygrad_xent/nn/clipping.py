@@ -27,7 +27,7 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float, norm_type: float =
     params
         Tensors, ``model.parameters()``; one without a gradient is left out.
     max_norm
-        A number of at least 0.
+        A number of at least 0; infinity to measure alone.
     norm_type
         k in ``(Σ |ḡ|ᵏ)^(1/k)``, at least 1; infinity for the largest ``|ḡ|``.
 
@@ -50,12 +50,14 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float, norm_type: float =
     >>> float(tx.nn.clip_grad_norm([w], max_norm=1.0)), w.grad.round(4).tolist()
     (5.0, [0.6000000238418579, 0.800000011920929])
     """
-    max_norm = _number("max_norm", max_norm, 0.0)
+    max_norm = _number("max_norm", max_norm, 0.0, infinite=True)
     norm_type = _number("norm_type", norm_type, 1.0, infinite=True)
     with_grad = [p for p in _tensors(params) if p._grad is not None]
     if not with_grad:
         return 0.0
     norm = _norm([p._grad for p in with_grad], norm_type)
+    if max_norm == math.inf:
+        return norm
     factor = np.minimum(max_norm / (norm + TINY), 1.0)
     for p in with_grad:
         g: Any = p._grad
