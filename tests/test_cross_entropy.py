@@ -343,3 +343,15 @@ def test_the_formulas_say_what_was_asked_for(options, loss, rule):
     z = tx.Tensor(np.zeros((2, 3)), requires_grad=True)
     op = tx.cross_entropy(z, [0, 1], **options).op
     assert (op.formula(), op.formula(0)) == (loss, rule)
+
+
+@pytest.mark.parametrize("target", [[1, 0], [[0.5, 0.5], [1.0, 0.0]]])
+def test_the_long_road_takes_plain_arrays_and_names_its_steps(target):
+    z = np.array([[1.0, 2.0], [0.5, -0.5]])
+    np.testing.assert_allclose(
+        tx.unfused_cross_entropy(z, target), tx.cross_entropy(z, target), rtol=1e-14
+    )
+    loss = tx.unfused_cross_entropy(leaf(z), target)
+    names = {value.name for value in tx.backprop.order(loss)} - {None}
+    wanted = "logit_maxes norm_logits counts counts_sum counts_sum_inv probs logprobs"
+    assert names == set(wanted.split())

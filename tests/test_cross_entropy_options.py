@@ -270,6 +270,18 @@ def test_temperature_and_softcap_and_z_loss():
     assert none[2] == 0.0
 
 
+@pytest.mark.parametrize("y", [[0, 2, 1], [0, -100, 1]])
+def test_the_penalty_of_z_loss_is_reduced_as_losses_are(y):
+    z = np.random.default_rng(3).normal(size=(3, 4))
+    kept = np.array(y) >= 0
+    penalties = 0.5 * np.log(np.exp(z).sum(axis=1)) ** 2 * kept
+    for reduction, total in (("sum", penalties.sum()), ("mean", penalties.sum() / kept.sum())):
+        with_it, without = (
+            tx.cross_entropy(z, y, z_loss=weight, reduction=reduction) for weight in (0.5, 0.0)
+        )
+        np.testing.assert_allclose(with_it - without, total, rtol=1e-12)
+
+
 def test_z_loss_adds_two_lambda_lse_q_to_the_gradient():
     z0 = np.array([[1.0, 2.0, 3.0]])
     z, plain = leaf(z0), leaf(z0)
