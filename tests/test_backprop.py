@@ -57,6 +57,20 @@ def test_order_puts_every_value_before_its_inputs_and_once():
         assert all(position[id(v)] < position[id(i)] for i in v.inputs if isinstance(i, tx.Tensor))
 
 
+@given(st.data())
+def test_the_walk_takes_each_value_that_needs_a_gradient_once_and_in_order(data):
+    constant, values = tx.Tensor(0.5), [leaf(1.0), leaf(2.0)]
+    for _ in range(data.draw(st.integers(0, 12))):
+        which = [data.draw(st.sampled_from([*values, constant])) for _ in range(2)]
+        values.append(tx.add(*which) if data.draw(st.booleans()) else values[-1] * which[0])
+        if data.draw(st.booleans()):
+            values.insert(0, leaf(3.0))  # newer than what is made already
+    root = max(values, key=lambda value: value.number) + values[0]
+    walked = [step.value for step in backprop.steps(root, np.float64(1))]
+    wanted = [value for value in backprop.order(root) if value.requires_grad]
+    assert list(map(id, walked)) == list(map(id, wanted))
+
+
 def test_order_of_several_roots_has_each_value_once():
     x = leaf(1.0)
     y, z = x * 2, x + 1

@@ -1,4 +1,4 @@
-"""The backward pass: order(), the only traversal, and steps(), the only backward walk.
+"""The backward pass: steps(), the only backward walk, and order(), what a graph consists of.
 
 `backward()` and `grad()` are two short readers of `steps()`; the drawing and the explanation are
 others. Because they all read the same walk, no picture can disagree with the arithmetic.
@@ -12,6 +12,7 @@ import weakref
 from _thread import RLock, _local  # as functools does: threading takes a millisecond to load
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
+from heapq import heappop, heappush
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -115,17 +116,15 @@ def _walk(
 ) -> Iterator[tuple[Any, Any, list[Sent]]]:
     """The steps as plain tuples: making a Step takes as long as adding a small array.
 
-    If not `every` one is wanted, those of leaves and of values with notes alone.
+    Next comes the newest value that has a gradient, as in `order`: what was made of it is newer, so
+    all its terms have come. If not `every` one is wanted, leaves and values with notes are told.
     """
-    values = order(root)
-    wanted = None if targets is None else _leading_to(targets, values)
+    wanted = None if targets is None else _leading_to(targets, order(root))
     as_values = isinstance(gradient, Value)
-    gradients = {root.number: gradient}
-    take = gradients.pop
-    for value in values:
-        g = take(value.number, None)
-        if g is None:
-            continue
+    waiting = {root.number: [root, gradient]}  # by number: the value, the sum of its terms so far
+    newest = [-root.number]  # the numbers as a heap, whose least comes first
+    while newest:
+        value, g = waiting.pop(-heappop(newest))
         tell = every
         if value._notes is not None:
             g = hooks(root, value, g)
@@ -136,26 +135,30 @@ def _walk(
             continue
         sent: list[Sent] = []
         arrays, rules, variadic = value.recorded, op.rules, op.variadic
-        recorded = _recorded_values(value) if as_values else arrays
+        given = (op, g, *(_recorded_values(value) if as_values else arrays))
         for i, x in enumerate(value.inputs):
-            if not (isinstance(x, Value) and x._needs_grad) or (
-                wanted is not None and x.number not in wanted
-            ):
+            if not (isinstance(x, Value) and x._needs_grad):
                 continue
-            raw = op.vjp(i, g, *recorded) if variadic else rules[i](op, g, *recorded)
+            number = x.number
+            if wanted is not None and number not in wanted:
+                continue
+            raw = op.vjp(i, *given[1:]) if variadic else rules[i](*given)
             array = arrays[i + 1]
+            term, summed = raw, NO_AXES
             try:
                 fits = raw.shape == array.shape and raw.dtype is array.dtype
             except AttributeError:
                 fits = False  # no array at all; `_fit` says so
-            if fits:
-                term, summed = raw, NO_AXES
-            else:
+            if not fits:
                 term, summed = _fit(raw, array, op, i)
             if tell:
                 sent.append((i, term, raw, summed))
-            number = x.number
-            gradients[number] = gradients[number] + term if number in gradients else term
+            earlier = waiting.get(number)
+            if earlier is None:
+                waiting[number] = [x, term]
+                heappush(newest, -number)
+            else:
+                earlier[1] = earlier[1] + term
         if tell:
             yield value, g, sent
 

@@ -15,6 +15,7 @@ from .reduction import sum
 from .shape import astype, moveaxis, reshape
 
 REDUCTIONS = ("mean", "sum", "none")
+ARRAYS = (Value, np.ndarray)
 
 
 # Logits and target as rows, one per example, and what each row counts for: z (N, K); p (N,) class
@@ -37,8 +38,8 @@ def rows_of(
     """Check logits and target against each other, and bring both into rows."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"{op}: reduction={reduction!r}; wanted 'mean', 'sum' or 'none'")
-    z: Any = logits if isinstance(logits, (Value, np.ndarray)) else np.asarray(logits)
-    p: Any = target if isinstance(target, (Value, np.ndarray)) else np.asarray(target)
+    z: Any = logits if isinstance(logits, ARRAYS) else np.asarray(logits)
+    p: Any = target if isinstance(target, ARRAYS) else np.asarray(target)
     array = z._array if isinstance(z, Value) else z
     shape, dtype = array.shape, array.dtype
     if not shape or dtype.kind != "f":
@@ -109,7 +110,7 @@ def checked_labels(labels: Array, classes: int) -> tuple[Array, bool]:
     # Seen as unsigned, a negative index is a huge one: one comparison finds both kinds. NumPy's
     # argmax takes a quarter of the time of its max.
     unsigned = indices.view(np.uintp)
-    return indices, not indices.size or bool(unsigned[unsigned.argmax()] < classes)
+    return indices, not indices.size or unsigned.item(unsigned.argmax()) < classes
 
 
 @kernel()
