@@ -6,6 +6,7 @@
     python tests/tools/matrix.py --orders 3     # three random orders of each
     python tests/tools/matrix.py --plain        # as written and one by one, too
     python tests/tools/matrix.py --bare         # with nothing, so no dot, on PATH
+    python tests/tools/matrix.py --ends --without tests/test_memory.py
 
 Every pair gets an environment of its own in a temporary folder. Printed is a row for each run; what
 pytest said of those that failed follows. The exit code is 1 if one failed.
@@ -35,6 +36,7 @@ class Run(NamedTuple):
     numpy: str
     seed: int | None
     processes: int
+    without: tuple[str, ...] = ()
 
 
 def lowest_numpy():
@@ -75,6 +77,7 @@ def environment(folder, python, numpy):
 def options_of(run):
     """What tells pytest to do so."""
     options = ["-q", "-p", "no:cacheprovider", *LEAVE_OUT]
+    options += [f"--ignore={path}" for path in run.without]
     if run.seed is not None:
         options += ["--random-order-bucket=global", f"--random-order-seed={run.seed}"]
     if run.processes > 1:
@@ -91,8 +94,9 @@ def runs_of(options):
     found = []
     for k, (python, numpy) in enumerate(pairs):
         seeds = [options.seed + k * options.orders + i for i in range(options.orders)]
-        found += [Run(python, numpy, seed, options.processes) for seed in seeds]
-        found += [Run(python, numpy, None, 1)] if options.plain else []
+        without = tuple(options.without)
+        found += [Run(python, numpy, seed, options.processes, without) for seed in seeds]
+        found += [Run(python, numpy, None, 1, without)] if options.plain else []
     return found
 
 
@@ -112,6 +116,7 @@ def main():
     option("--processes", type=int, default=os.cpu_count(), help="of each run")
     option("--plain", action="store_true", help="also as written, in one process")
     option("--bare", action="store_true", help="with an empty PATH")
+    option("--without", action="append", default=[], metavar="FILE", help="of tests")
     option("--list", action="store_true", help="say what would be done")
     options = parser.parse_args()
     found, failures = runs_of(options), []
