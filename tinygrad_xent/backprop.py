@@ -122,7 +122,7 @@ def _walk(
     wanted = None if targets is None else _leading_to(targets, order(root))
     as_values = isinstance(gradient, Value)
     waiting = {root.number: [root, gradient]}  # by number: the value, the sum of its terms so far
-    newest = [-root.number]  # the numbers as a heap, whose least comes first
+    newest = [-root.number]  # the same numbers as a heap; negative, as a heap gives its least first
     while newest:
         value, g = waiting.pop(-heappop(newest))
         tell = every
@@ -135,7 +135,7 @@ def _walk(
             continue
         sent: list[Sent] = []
         arrays, rules, variadic = value.recorded, op.rules, op.variadic
-        given = (op, g, *(_recorded_values(value) if as_values else arrays))
+        given = (op, g, *(_recorded_values(value) if as_values else arrays))  # to each of the rules
         for i, x in enumerate(value.inputs):
             if not (isinstance(x, Value) and x._needs_grad):
                 continue

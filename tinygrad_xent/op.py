@@ -40,15 +40,14 @@ from .value import (
     as_number,
     get_default_dtype,
     last_walk,
-    new,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
+new = object.__new__
 ndarray = np.ndarray
 CO_VARARGS = 0x04  # in a code object's flags; inspect, which names it, loads a dozen modules
 SCALARS = (np.generic, float, int)  # what NumPy turns 0-d results into
-NO_TRACERS = frozenset((np.ndarray, int, float, type(None)))  # types
 
 
 def formula(text: str) -> Callable[[F], F]:
@@ -82,7 +81,7 @@ def kernel(*gives: str) -> Callable[[F], F]:
         @functools.wraps(function)
         def call(*arguments: Any) -> Any:
             for x in arguments:
-                if type(x) not in NO_TRACERS and hasattr(x, "_call_kernel"):
+                if type(x) is not np.ndarray and hasattr(x, "_call_kernel"):
                     return x._call_kernel(function, arguments, gives)
             return function(*arguments)
 
@@ -249,11 +248,10 @@ def apply(op: Op, *inputs: Any) -> Any:
                 needs_grad = True
             elif array.dtype.kind != "f" and not op.keeps_integers:
                 constants = True
-            if x._holder != GRAPH:
-                if x._holder == USER:  # who may write into it before backward
-                    array = array.copy()
-                else:
-                    x._holder = GRAPH
+            if x._holder == USER:  # who may write into it before backward
+                array = array.copy()
+            else:
+                x._holder = GRAPH
             arrays.append(array)
         else:
             kind = type(x)

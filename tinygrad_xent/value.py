@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Hook = Callable[[Any], Any]
-new = object.__new__
 
 # Who, besides the Value itself, may hold its array. An array is copied when it would otherwise get
 # a second kind of holder: before the user is handed what the graph relies on, and before the graph
@@ -111,7 +110,7 @@ class Value:
     @classmethod
     def wrap(cls, array: Array, needs_grad: bool = False) -> Any:
         """A leaf of this class around this very array, not a copy: how the engine makes one."""
-        value = new(cls)
+        value = cls.__new__(cls)
         value._fill(array, needs_grad)
         return value
 
@@ -187,8 +186,6 @@ def known(condition: Any) -> bool:
 
     A compiled program holds only while the answer is the same: there it becomes a check.
     """
-    if type(condition) is bool:
-        return condition
     return condition._known() if hasattr(condition, "_known") else bool(condition)
 
 
@@ -240,7 +237,7 @@ _recording: ContextVar[bool | _Heard] = ContextVar("recording", default=True)
 
 def _listeners() -> tuple[Listener, ...]:
     mode = _recording.get()
-    return mode.listeners if type(mode) is _Heard else ()
+    return mode.listeners if isinstance(mode, _Heard) else ()
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from .timing import interleaved
 
 QUICK = 5
 LIVES = 10
-TURN = 10  # ms: several steps even of the larger networks, as in a training loop
+STEPS_TURN = 10  # ms: several steps even of the larger networks, as in a training loop
 
 
 def main() -> None:
@@ -102,7 +102,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=200, help="how often each takes its turn")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} rounds: does it run at all?")
     parser.add_argument("--size", choices=[size.name for size in SIZES], help="this one alone")
-    parser.add_argument("--turn", type=float, default=TURN, help="ms a turn of a step lasts")
+    parser.add_argument("--turn", type=float, default=STEPS_TURN, help="ms a turn of steps lasts")
     parser.add_argument("--only", choices=["steps", "kernels"], help="these tables alone")
     parser.add_argument("--scale", action="store_true", help="how time and memory grow, instead")
     parser.add_argument("--threads", type=int, default=1, help="for BLAS; 1 unless given")

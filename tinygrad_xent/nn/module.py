@@ -53,7 +53,7 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run `forward`, and note on its result that it ran here, for drawings."""
         began = next(_numbers)
-        result = self.forward(*inputs, **options) if options else self.forward(*inputs)
+        result = self.forward(*inputs, **options)
         # What was made before the call, such as the input handed on, did not come of it.
         if isinstance(result, Value) and result.number > began:
             result._call = (began, ref(self), result._call, get_ident())
