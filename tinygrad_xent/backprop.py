@@ -38,6 +38,7 @@ from .value import (
     known,
     last_walk,
     no_grad,
+    places,
 )
 
 V = TypeVar("V", bound=Value)
@@ -134,9 +135,12 @@ def _walk(
             yield value, g, NOTHING
             continue
         sent: list[Sent] = []
-        arrays, rules, variadic = value.recorded, op.rules, op.variadic
-        given = (op, g, *(_recorded_values(value) if as_values else arrays))  # to each of the rules
-        for i, x in enumerate(value.inputs):
+        made, rules, variadic = value._made, op.rules, op.variadic
+        numbers, recorded = op.places or places(len(made) // 2)
+        arrays = made[recorded]
+        given = (op, g) + (_recorded_values(value) if as_values else arrays)  # to each of the rules
+        for i in numbers:
+            x = made[i]
             if not (isinstance(x, Value) and x._needs_grad):
                 continue
             number = x.number
@@ -182,7 +186,7 @@ def _leading_to(targets: Sequence[Value], values: list[Any]) -> set[int]:
     return leading
 
 
-def _recorded_values(value: Value) -> list[Any]:
+def _recorded_values(value: Value) -> tuple[Any, ...]:
     """What the rules are given, ``(y, *inputs)``, as Values where derivatives should flow through
     them.
 
@@ -200,7 +204,7 @@ def _recorded_values(value: Value) -> list[Any]:
                 f"create_graph: the data of {called(x)} was changed after {called(value)} was "
                 "computed from it; differentiate before the update, or compute again after it"
             )
-    return recorded
+    return tuple(recorded)
 
 
 def _fit(raw: Any, array: Array, op: Op, i: int) -> tuple[Any, tuple[int, ...]]:

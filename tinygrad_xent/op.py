@@ -40,6 +40,7 @@ from .value import (
     as_number,
     get_default_dtype,
     last_walk,
+    places,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -112,6 +113,7 @@ class Op:
     arguments: ClassVar[tuple[str, ...]] = ()
     rules: ClassVar[tuple[Rule, ...]] = ()
     variadic: ClassVar[bool] = False
+    places: ClassVar[tuple[range, slice] | None] = None  # where the number of inputs is fixed
     # Labels, indices and conditions stay integers; in arithmetic an integer array takes the
     # Tensor's dtype.
     keeps_integers: ClassVar[bool] = False
@@ -127,6 +129,8 @@ class Op:
         cls.name = cls.__dict__.get("name", cls.__name__.lower())
         (_, *arguments), cls.variadic = _parameters(cls.forward)
         cls.arguments = tuple(arguments)
+        varies = cls.variadic or cls.forward.__defaults__ or cls.forward.__kwdefaults__
+        cls.places = None if varies else places(len(arguments))
         cls.rules = tuple(_rule(cls, name) for name in cls.arguments)
         for attribute in dir(cls):
             if attribute.startswith("vjp_") and attribute[4:] not in cls.arguments:
@@ -276,7 +280,7 @@ def apply(op: Op, *inputs: Any) -> Any:
             first._outlive(op, inputs)
     result = new(type(first))
     if recording:
-        result._fill(y, True, op, inputs, (y, *arrays))
+        result._fill(y, True, op, (*inputs, y, *arrays))
     else:
         if y.dtype == np.float64 and not op.chooses_dtype:
             y = _in_default_float(y, arrays)

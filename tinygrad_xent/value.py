@@ -8,6 +8,7 @@ from being changed behind the graph's back.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,12 @@ last_walk = [0]  # the number at which backward() last began, anywhere
 _default_dtype: np.dtype[Any] = np.dtype(np.float32)
 
 
+@functools.cache
+def places(n: int) -> tuple[range, slice]:
+    """Where `Value._made` holds the n inputs, and the arrays that were recorded."""
+    return range(n), slice(n, None)
+
+
 class Value:
     """One node of the graph: an array and how it was made.
 
@@ -48,7 +55,8 @@ class Value:
         What a drawing calls it.
     """
 
-    # recorded: (y, *inputs) as arrays, as they were when the op ran: what its rules are given.
+    # _made: (*inputs, y, *arrays): the result and the inputs' arrays as they were when the op ran.
+    # One tuple and not two, for the garbage collector looks at each of them, again and again.
     # number: counts creations, so that inputs have smaller numbers than what is made of them.
     # _grad_is_ours: set and read only where there is a gradient.
     # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, and what the last backward()
@@ -64,13 +72,12 @@ class Value:
         "_grad",
         "_grad_is_ours",
         "_holder",
+        "_made",
         "_needs_grad",
         "_notes",
-        "inputs",
         "name",
         "number",
         "op",
-        "recorded",
     )
 
     _array: Array
@@ -78,34 +85,41 @@ class Value:
     _grad: Array | None
     _grad_is_ours: bool
     _holder: int
+    _made: tuple[Any, ...]
     _needs_grad: bool
     _notes: dict[int, Any] | None
-    inputs: tuple[Any, ...]
     name: str | None
     number: int
     op: Op | None
-    recorded: tuple[Any, ...]
 
     def _fill(
         self,
         array: Array,
         needs_grad: bool = False,
         op: Op | None = None,
-        inputs: tuple[Any, ...] = (),
-        recorded: tuple[Any, ...] = (),
+        made: tuple[Any, ...] = (),
         holder: int = GRAPH,
     ) -> None:
         self._array = array
         self._call = None
         self._grad = None
         self._holder = holder
+        self._made = made
         self._needs_grad = needs_grad
         self._notes = None
-        self.inputs = inputs
         self.name = None
         self.number = next(_numbers)
         self.op = op
-        self.recorded = recorded
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """What the op was applied to, in order: Values, and plain arrays or numbers."""
+        return self._made[: len(self._made) // 2]
+
+    @property
+    def recorded(self) -> tuple[Any, ...]:
+        """What the op's rules are given: the result and its inputs, as arrays, as they were."""
+        return self._made[len(self._made) // 2 :]
 
     @classmethod
     def wrap(cls, array: Array, needs_grad: bool = False) -> Any:
