@@ -486,6 +486,19 @@ def test_a_copy_does_not_share_its_gradient():
     assert type(copy.deepcopy(s).grad) is np.ndarray
 
 
+def test_a_gradient_is_an_array_also_of_a_number():
+    s = tx.Tensor(2.0, requires_grad=True)
+    square = s * s
+    square.backward()
+    square.backward()
+    assert type(s.grad) is np.ndarray
+    assert s.grad == 8
+    s.grad[...] = 1  # which is the user's to write into
+    square.backward()
+    assert type(s.grad) is np.ndarray
+    assert s.grad == 5
+
+
 class Tagged(tx.Tensor):
     """A subclass with an attribute of its own."""
 

@@ -283,7 +283,7 @@ def test_freezing_and_replacing_layers_is_seen():
         if k == 2:
             for m, o in ((model, opt), (twin, its_opt)):
                 m[0].weight.requires_grad = False
-                o.params[0]._grad = None
+                o.params[0].grad = None
         if k == 4:
             for m in (model, twin):
                 m[0].weight = tx.Tensor(np.full((8, 16), 0.1, np.float32))

@@ -169,7 +169,7 @@ def test_looking_changes_nothing():
     x = tx.Tensor([1.0, -2.0], requires_grad=True)
     y = (x * x).sum()
     y.backward()
-    slots = ("_array", "_grad", "_grad_is_ours", "_holder", "_made", "_notes")
+    slots = ("_array", "_holder", "_kept", "_made", "_notes")
     before = [getattr(tensor, slot) for tensor in (x, y) for slot in slots if hasattr(tensor, slot)]
     assert x._repr_html_() == x._repr_html_()
     assert y._repr_html_() == y._repr_html_()

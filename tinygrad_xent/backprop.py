@@ -298,11 +298,12 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     ]
     with _adding:  # once the walk is done: if a rule or a hook raises, no .grad is touched
         for value, g in kept:
-            before = value._grad
-            value._grad = g if before is None else before + g
-            value._grad_is_ours = before is not None
+            earlier = value._kept
+            total = g if earlier is None else earlier[0] + g
+            # A sum is an array of its own; of numbers, NumPy makes a number, not an array.
+            value._kept = total, earlier is not None and type(total) is ndarray
             for listener in listeners:
-                listener.kept(value, before)
+                listener.kept(value, earlier and earlier[0])
     last_walk[0] = now = next(_numbers)
     root._note(WALKED, now)
     root._note(SEED, None if gradient is None else seed.copy())  # for those who draw the walk

@@ -173,9 +173,9 @@ class Tensor(Value):
     @property
     def grad(self) -> Array | None:
         """What ``backward()`` added up here; None before the first time, which is not 0."""
-        if self._grad is not None and not self._grad_is_ours:
+        if self._kept is not None and not self._kept[1]:
             # The walk may deliver one array to several leaves: yours to write into is a copy.
-            self._grad, self._grad_is_ours = copied(self._grad), True
+            self._kept = copied(self._kept[0]), True
         return self._grad
 
     @grad.setter
@@ -187,7 +187,7 @@ class Tensor(Value):
             raise ValueError(
                 f"grad: got shape {array.shape}, wanted {self.shape}, the Tensor's own"
             )
-        self._grad, self._grad_is_ours = array, True
+        self._kept = None if array is None else (array, True)
 
     @property
     def is_leaf(self) -> bool:

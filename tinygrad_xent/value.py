@@ -29,7 +29,8 @@ Hook = Callable[[Any], Any]
 # records what the user may write into. Everything in between uses the raw array, at no cost.
 NOBODY, GRAPH, USER = range(3)
 
-KEEPS_GRAD, WALKED, SEED, HOOKED = -1, -2, -3, -4  # beside the hooks' numbers, which count from 0
+# Keys of notes, beside the hooks' numbers, which count from 0.
+KEEPS_GRAD, WALKED, SEED, HOOKED, NAME = -1, -2, -3, -4, -5
 
 _numbers = itertools.count()
 last_walk = [0]  # the number at which backward() last began, anywhere
@@ -49,19 +50,15 @@ class Value:
     ----------
     op : Op or None
         The application that made this value; None for a leaf.
-    inputs : tuple
-        What the op was applied to, in order: Values, and plain arrays or numbers for constants.
-    name : str or None
-        What a drawing calls it.
     """
 
     # _made: (*inputs, y, *arrays): the result and the inputs' arrays as they were when the op ran.
     # One tuple and not two, for the garbage collector looks at each of them, again and again.
     # number: counts creations, so that inputs have smaller numbers than what is made of them.
-    # _grad_is_ours: set and read only where there is a gradient.
-    # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, and what the last backward()
-    # from here left for those who draw it: WALKED, the number at which it began, SEED, what it
-    # began with, and HOOKED, what hooks returned in it, by the numbers of their values.
+    # _kept: the gradient that backward() left here, and whether nobody else holds it.
+    # _notes: what few values have: hooks by their numbers, KEEPS_GRAD, NAME, and what the last
+    # backward() from here left for those who draw it: WALKED, the number at which it began, SEED,
+    # what it began with, and HOOKED, what hooks returned in it, by the numbers of their values.
     # _call: of what a Module returned: (the number at which the call began, a weak
     # reference to the Module, what stood here before, the thread). In its thread, the call made the
     # numbers in between.
@@ -69,26 +66,22 @@ class Value:
         "__weakref__",
         "_array",
         "_call",
-        "_grad",
-        "_grad_is_ours",
         "_holder",
+        "_kept",
         "_made",
         "_needs_grad",
         "_notes",
-        "name",
         "number",
         "op",
     )
 
     _array: Array
     _call: tuple[int, Any, Any, int] | None
-    _grad: Array | None
-    _grad_is_ours: bool
     _holder: int
+    _kept: tuple[Array, bool] | None
     _made: tuple[Any, ...]
     _needs_grad: bool
     _notes: dict[int, Any] | None
-    name: str | None
     number: int
     op: Op | None
 
@@ -102,18 +95,32 @@ class Value:
     ) -> None:
         self._array = array
         self._call = None
-        self._grad = None
         self._holder = holder
+        self._kept = None
         self._made = made
         self._needs_grad = needs_grad
         self._notes = None
-        self.name = None
         self.number = next(_numbers)
         self.op = op
 
     @property
+    def _grad(self) -> Array | None:
+        """The gradient to read, which others may hold too."""
+        return None if self._kept is None else self._kept[0]
+
+    @property
+    def name(self) -> str | None:
+        """What drawings and messages call it."""
+        return None if self._notes is None else self._notes.get(NAME)
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if name is not None or self._notes is not None:
+            self._note(NAME, name)
+
+    @property
     def inputs(self) -> tuple[Any, ...]:
-        """What the op was applied to, in order: Values, and plain arrays or numbers."""
+        """What the op was applied to, in order: Values, and constants as arrays or numbers."""
         return self._made[: len(self._made) // 2]
 
     @property
@@ -169,7 +176,8 @@ def _restored(
 ) -> Value:
     """What `Value.__reduce__` described."""
     value: Value = cls.wrap(array, needs_grad)
-    value._grad, value._grad_is_ours, value.name = grad, False, name
+    value._kept = None if grad is None else (grad, False)
+    value.name = name
     return value
 
 

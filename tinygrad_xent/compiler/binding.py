@@ -65,7 +65,7 @@ class Binder(Guards):
         elif kind == "outside":
             text = self.bind(where[0], "c")
         else:
-            text = f"{self.tensor(where[0])}.{'_array' if kind == 'array' else '_grad'}"
+            text = f"{self.tensor(where[0])}.{'_array' if kind == 'array' else '_kept[0]'}"
         return text + "".join(f"[{key!r}]" for key in one.path)
 
     def _read(self, k: int, one: Input) -> None:
@@ -147,11 +147,8 @@ class Binder(Guards):
             self.lines.append(f"{name}._holder = {NOBODY}")
         for tensor, node in self.record.grads:
             name = self.tensor(tensor)
-            text = "None" if node is None else self._array(node)
-            self.lines.append(f"{name}._grad = {text}")
-            if node is not None:
-                scalar = not isinstance(node.value, np.ndarray) and id(tensor) in self.record.owned
-                self.lines.append(f"{name}._grad_is_ours = {scalar}")  # nobody writes into one
+            text = "None" if node is None else f"({self._array(node)}, False)"
+            self.lines.append(f"{name}._kept = {text}")
         self._entries()
         for n, (_, node) in enumerate(self.record.mutated):
             copy = ".copy()" if self.program.kept(node).kind == "input" else ""
@@ -214,5 +211,5 @@ def made(kind: Any, array: Any, name: str | None, needs_grad: bool, grad: Any) -
     value = kind.wrap(array, needs_grad)
     value.name = name
     if grad is not None:
-        value._grad, value._grad_is_ours = as_array(grad), False
+        value._kept = as_array(grad), False
     return value

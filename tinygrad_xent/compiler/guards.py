@@ -139,7 +139,7 @@ class Guards:
                 self.names["hooks"] = hooks
                 conditions.append(f"hooks({name}) == {self.bind(hooks(tensor), 'h')}")
             if tensor._needs_grad:
-                conditions.append(f"{name}._grad is {'not ' * record.had_grad[key]}None")
+                conditions.append(f"{name}._kept is {'not ' * record.had_grad[key]}None")
         conditions.append(f"get_default_dtype() is {self.bind(get_default_dtype(), 't')}")
         for start in range(0, len(conditions), 20):
             self.miss_unless(" and ".join(conditions[start : start + 20]))

@@ -51,16 +51,15 @@ def _nothing(kind: str, flag: int) -> None:
     """What is called of it."""
 
 
-SLOTS = ("_array", "_holder", "_grad", "_needs_grad", "_notes", "name")
+SLOTS = ("_array", "_holder", "_kept", "_needs_grad", "_notes", "name")
 
 
 def slots(tensor: Value) -> Any:
     """What a traced call may change of a Tensor."""
-    return [getattr(tensor, slot) for slot in SLOTS], getattr(tensor, "_grad_is_ours", False)
+    return [getattr(tensor, slot) for slot in SLOTS]
 
 
 def restored(tensor: Value, before: Any) -> None:
     """Put back what `slots` gave."""
-    for slot, value in zip(SLOTS, before[0], strict=True):
+    for slot, value in zip(SLOTS, before, strict=True):
         setattr(tensor, slot, value)
-    tensor._grad_is_ours = before[1]

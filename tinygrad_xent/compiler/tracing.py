@@ -51,7 +51,6 @@ class Record:
         }
         self.arrays: list[tuple[Value, Any]] = []  # Tensors whose array changed, and the node
         self.grads: list[tuple[Value, Any]] = []
-        self.owned: set[int] = set()  # ids of Tensors whose gradient is theirs alone
         self.entries: list[tuple[Container, Any, Any]] = []
         self.had_grad = {
             key: t._grad is not None for key, (t, _) in self.surroundings.tensors.items()
@@ -174,8 +173,9 @@ class Record:
                 argument = self.argument_names[self.passed_tensors[key]]
                 name = self.names[key] = identifier(tensor.name or argument)
             tensor._array = self._input(tensor._array, name, ("array", tensor))
-            if tensor._grad is not None:
-                tensor._grad = self._input(tensor._grad, f"d{name}_before", ("grad", tensor))
+            if tensor._kept is not None:
+                g, is_own = tensor._kept
+                tensor._kept = self._input(g, f"d{name}_before", ("grad", tensor)), is_own
         for container in self.surroundings.containers:
 
             def stand_in(value: Any, place: Any, path: tuple[int, ...]) -> Any:
@@ -252,7 +252,6 @@ class Record:
                 self.grads.append((tensor, grad))
                 if grad is not None and grad.kind not in ("input", "constant"):
                     grad.name = grad.name or f"d{self.names[key]}"
-                self.owned |= {id(tensor)} if grad is not None and tensor._grad_is_ours else set()
         for container in self.surroundings.containers:
             for key, now in container.written():
                 self.entries.append((container, key, self._entry(container, key, now)))

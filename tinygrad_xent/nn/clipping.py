@@ -62,7 +62,7 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float, norm_type: float =
     for p in with_grad:
         g: Any = p._grad
         # A new array: the walk may have given one to several leaves.
-        p._grad, p._grad_is_ours = np.multiply(g, factor.astype(g.dtype)), True
+        p._kept = np.multiply(g, factor.astype(g.dtype)), True
     return norm
 
 

@@ -68,10 +68,9 @@ class Optimizer:
         moved, maximize = self.moved, self.maximize
         told = _listeners()
         for p, state in zip(self.params, self.state, strict=True):
-            g = p._grad
-            if g is None:
+            if p._kept is None:
                 continue
-            before = p._array
+            before, g = p._array, p._kept[0]
             theta = moved(before, -g if maximize else g, state)
             # NumPy turns 0-d results into scalars.
             p._array = theta if type(theta) is ndarray else as_array(theta)
@@ -101,7 +100,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients; without this the next ``backward()`` adds to them."""
         for p in self.params:
-            p._grad = None
+            p._kept = None
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and running arrays, as plain numbers and copied arrays: all but the parameters.
