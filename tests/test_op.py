@@ -66,6 +66,47 @@ def test_an_op_with_a_list_of_inputs():
     assert (op.argument(2), op.formula(2)) == ("arrays[2]", "slice i of ḡ along 1")
 
 
+class Shifted(Op):
+    """An op that may be given one input or two."""
+
+    @formula("x + b")
+    def forward(self, x, b=0.0):
+        return x + b
+
+    @formula("ḡ")
+    def vjp_x(self, g, y, x, b=0.0):
+        return 2 * g if np.ndim(b) else g  # so that we see what it was given
+
+    @formula("ḡ")
+    def vjp_b(self, g, y, x, b):
+        return g
+
+
+class Stretched(Op):
+    """An op of one input, and of a setting that is never one."""
+
+    @formula("k x")
+    def forward(self, x, *, k=3.0):
+        return k * x
+
+    @formula("k ḡ")
+    def vjp_x(self, g, y, x, k=3.0):
+        return k * g
+
+    vjp_k = tx.not_differentiable("a setting")
+
+
+def test_an_op_may_have_inputs_that_are_left_out():
+    x, b = (tx.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    results = tx.apply(Shifted(), x), tx.apply(Shifted(), x, b), tx.apply(Stretched(), x)
+    assert [len(y.inputs) for y in results] == [1, 2, 1]
+    assert all(y.inputs[0] is x and y.recorded[1] is x._array for y in results)
+    assert [y.recorded[0].tolist() for y in results] == [[1, 2], [2, 4], [3, 6]]
+    sum(results).sum().backward()
+    assert x.grad.tolist() == [6.0, 6.0]  # 1 + 2 + 3
+    assert b.grad.tolist() == [1.0, 1.0]
+
+
 def test_not_differentiable_says_so():
     class Choose(Op):
         keeps_integers = True
