@@ -497,6 +497,8 @@ def test_a_gradient_is_an_array_also_of_a_number():
     square.backward()
     assert type(s.grad) is np.ndarray
     assert s.grad == 5
+    tx.nn.clip_grad_norm([s], max_norm=1.0)
+    assert type(s.grad) is np.ndarray
 
 
 class Tagged(tx.Tensor):

@@ -295,6 +295,24 @@ def hooks_that_come_later(wrap):
     return [*found, w.grad]
 
 
+def hooks_of_a_tensor_with_a_name(wrap):
+    w, found = parameter(), []
+    w.name = "w"
+
+    def f(x):
+        w.grad = None
+        (w * x).sum().backward()
+
+    run = wrap(f)
+    for change in (lambda: None, lambda: setattr(w, "name", None), lambda: setattr(w, "name", "v")):
+        change()
+        run(X)
+        found.append(w.grad)
+    w.register_hook(lambda g: g * 2)
+    run(X)
+    return [*found, w.grad]
+
+
 def gradients_of_what_is_returned(wrap):
     w = parameter()
 
@@ -397,6 +415,7 @@ SAME = [
     the_order_of_a_dict,
     compiled_in_compiled,
     hooks_that_come_later,
+    hooks_of_a_tensor_with_a_name,
     gradients_of_what_is_returned,
     results_that_are_kept,
     an_unusual_dtype,

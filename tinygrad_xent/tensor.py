@@ -173,10 +173,16 @@ class Tensor(Value):
     @property
     def grad(self) -> Array | None:
         """What ``backward()`` added up here; None before the first time, which is not 0."""
-        if self._kept is not None and not self._kept[1]:
-            # The walk may deliver one array to several leaves: yours to write into is a copy.
-            self._kept = copied(self._kept[0]), True
-        return self._grad
+        kept = self._kept
+        if kept is None:
+            return None
+        g, is_own = kept
+        if not (is_own and isinstance(g, np.ndarray)):
+            # The walk may deliver one array to several leaves: yours to write into is a copy. Of
+            # 0-d arrays NumPy makes numbers.
+            g = copied(g)
+            self._kept = g, True
+        return g
 
     @grad.setter
     def grad(self, grad: Any) -> None:

@@ -106,7 +106,8 @@ class Value:
     @property
     def _grad(self) -> Array | None:
         """The gradient to read, which others may hold too."""
-        return None if self._kept is None else self._kept[0]
+        kept = self._kept
+        return None if kept is None else kept[0]
 
     @property
     def name(self) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..value import KEEPS_GRAD, Value, get_default_dtype
+from ..value import KEEPS_GRAD, NAME, Value, get_default_dtype
 from .containers import Container, is_input
 from .program import Program
 
@@ -135,6 +135,8 @@ class Guards:
             conditions.append(f"{name}._needs_grad is {tensor._needs_grad}")
             if tensor._notes is None:  # no hooks
                 conditions.append(f"{name}._notes is None")
+            elif [*tensor._notes] == [NAME]:
+                conditions.append(f"len({name}._notes) == 1")
             else:
                 self.names["hooks"] = hooks
                 conditions.append(f"hooks({name}) == {self.bind(hooks(tensor), 'h')}")

@@ -68,9 +68,10 @@ class Optimizer:
         moved, maximize = self.moved, self.maximize
         told = _listeners()
         for p, state in zip(self.params, self.state, strict=True):
-            if p._kept is None:
+            kept = p._kept
+            if kept is None:
                 continue
-            before, g = p._array, p._kept[0]
+            before, g = p._array, kept[0]
             theta = moved(before, -g if maximize else g, state)
             # NumPy turns 0-d results into scalars.
             p._array = theta if type(theta) is ndarray else as_array(theta)
