@@ -299,7 +299,7 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     with _adding:  # once the walk is done: if a rule or a hook raises, no .grad is touched
         for value, g in kept:
             earlier = value._kept
-            value._kept = (g, False) if earlier is None else (earlier[0] + g, True)
+            value._kept = (g if earlier is None else earlier[0] + g), False
             for listener in listeners:
                 listener.kept(value, earlier and earlier[0])
     last_walk[0] = now = next(_numbers)
