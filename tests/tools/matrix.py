@@ -7,9 +7,11 @@
     python tests/tools/matrix.py --plain        # as written and one by one, too
     python tests/tools/matrix.py --bare         # with nothing, so no dot, on PATH
     python tests/tools/matrix.py --ends --without tests/test_memory.py
+    python tests/tools/matrix.py --ends --folder environments --prepare     # make them, for later
 
-Every pair gets an environment of its own in a temporary folder. Printed is a row for each run; what
-pytest said of those that failed follows. The exit code is 1 if one failed.
+Every pair gets an environment of its own in a temporary folder, or in one that is given and stays.
+Printed is a row for each run; what pytest said of those that failed follows. The exit code is 1 if
+one failed.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,6 +120,8 @@ def main():
     option("--plain", action="store_true", help="also as written, in one process")
     option("--bare", action="store_true", help="with an empty PATH")
     option("--without", action="append", default=[], metavar="FILE", help="of tests")
+    option("--folder", metavar="DIR", help="where environments are, or are made and stay")
+    option("--prepare", action="store_true", help="make the environments, run nothing")
     option("--list", action="store_true", help="say what would be done")
     options = parser.parse_args()
     found, failures = runs_of(options), []
@@ -124,7 +129,11 @@ def main():
     print(row.format("Python", "NumPy", "order", "processes", "seconds", "result"), flush=True)
     environ = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     environ.pop("PYTHONPATH", None)
-    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+    if options.folder:
+        place = nullcontext(Path(options.folder).resolve())
+    else:
+        place = tempfile.TemporaryDirectory(prefix="matrix-")
+    with place as folder:
         path = str(Path(folder, "nothing")) if options.bare else environ["PATH"]
         for run in found:
             order = "as written" if run.seed is None else f"seed {run.seed}"
@@ -133,6 +142,8 @@ def main():
                 continue
             there = Path(folder) / f"{run.python}-{run.numpy}"
             own = next(there.glob("*/python"), None) or environment(folder, run.python, run.numpy)
+            if options.prepare:
+                continue
             script = "import numpy; print(numpy.__version__)"
             numpy = subprocess.run(
                 [own, "-c", script], capture_output=True, text=True
