@@ -178,8 +178,8 @@ class Tensor(Value):
             return None
         g, is_own = kept
         if not (is_own and isinstance(g, np.ndarray)):
-            # The walk may deliver one array to several leaves: yours to write into is a copy. Of
-            # 0-d arrays NumPy makes numbers.
+            # The walk may deliver one array to several leaves: yours to write into is a copy. And
+            # NumPy makes a number of the sum of two 0-d arrays.
             g = copied(g)
             self._kept = g, True
         return g
