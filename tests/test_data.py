@@ -257,6 +257,8 @@ def test_load_says_what_is_wrong(args, options, said):
         ({"y": np.array([0, 2**63, 0], np.uint64)}, f"got {2**63} in row 1"),
         ({"classes": ("a", "a")}, "classes must have different names, got ('a', 'a')"),
         ({"classes": ()}, "got 0 in row 0"),
+        ({"classes": "ab"}, "classes must be several names, got the text 'ab'"),
+        ({"features": "ab"}, "features must be several names, got the text 'ab'"),
         ({"source": ""}, "source must be one line of text, got ''"),
         ({"source": "two\nlines"}, "source must be one line of text, got 'two\\nlines'"),
     ],

@@ -210,6 +210,19 @@ def test_state_dict_is_a_copy():
     assert (model[0].weight.numpy() == 0).all()
 
 
+@pytest.mark.parametrize("members", [{"0": 1.0, 0: 2.0}, {"a": {"b": 1.0}, "a.b": 2.0}])
+def test_two_tensors_of_one_path_are_refused_where_one_would_be_lost(members):
+    def tensors(tree):
+        return {k: tensors(v) if isinstance(v, dict) else parameter([v]) for k, v in tree.items()}
+
+    model = nn.Module()
+    model.w = tensors(members)
+    assert len(model.parameters()) == 2
+    for refused in (model.state_dict, lambda: model.load_state_dict({})):
+        with pytest.raises(ValueError, match=r"Module: two Tensors have the path 'w\.(0|a\.b)'"):
+            refused()
+
+
 def test_load_state_dict_makes_one_model_the_other_and_keeps_the_dtype():
     a, b = nn.MLP([3, 4, 2], rng=0), nn.MLP([3, 4, 2], rng=1)
     b.load_state_dict({name: array.astype(np.float64) for name, array in a.state_dict().items()})

@@ -397,6 +397,7 @@ def test_a_compiled_step_refuses_dropout():
         ({"patience": 0, "validation": 0.2}, "fit: patience must be a whole number >= 1, got 0"),
         ({"schedule": "sine"}, "schedule: got 'sine'; wanted one of step, cosine"),
         ({"schedule": 0.1}, "schedule: got 0.1; wanted a function of the step"),
+        ({"schedule": schedules.cosine}, "wanted what it gives when it is called: cosine(...)"),
         ({"schedule": lambda t, n: -1.0}, "fit: the schedule is -1.0 at step 0; wanted a number"),
         ({"schedule": lambda t, n: None}, "fit: the schedule is None at step 0"),
         ({"schedule": lambda t, n: math.nan}, "fit: the schedule is nan at step 0"),

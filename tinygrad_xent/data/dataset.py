@@ -76,8 +76,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         # A frozen dataclass refuses `self.x = ...`; object.__setattr__ is the documented way round.
-        object.__setattr__(self, "classes", tuple(self.classes))
-        object.__setattr__(self, "features", tuple(self.features))
+        object.__setattr__(self, "classes", _names("classes", self.classes))
+        object.__setattr__(self, "features", _names("features", self.features))
         object.__setattr__(self, "x", _checked_x(self.x, self.features))
         object.__setattr__(self, "y", _checked_y(self.y, len(self.x), len(self.classes)))
         if len(set(self.classes)) != len(self.classes):
@@ -169,6 +169,13 @@ def _check_test_part(train: Dataset, test: Dataset) -> None:
     for what in ("classes", "features"):
         if getattr(test, what) != getattr(train, what):
             raise ValueError(f"the test part must have the same {what} as {train!r}, got {test!r}")
+
+
+def _names(what: str, names: Any) -> tuple[str, ...]:
+    """The names as a tuple; not the letters of a single text."""
+    if isinstance(names, str):
+        raise ValueError(f"{what} must be several names, got the text {names!r}")
+    return tuple(names)
 
 
 def _checked_x(x: Any, features: tuple[str, ...]) -> NDArray[np.float32] | NDArray[np.uint8]:

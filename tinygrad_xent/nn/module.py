@@ -106,9 +106,24 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """A copy of every Tensor's array, by path."""
+        """A copy of every Tensor's array, by path.
+
+        Raises
+        ------
+        ValueError
+            If two Tensors have one path, as those of ``{"0": v, 0: w}`` do: one would be lost.
+        """
         # Memory in its own order: sums in another order have other last bits.
-        return {name: copied(tensor._array) for name, tensor in self.named_tensors()}
+        return {name: copied(tensor._array) for name, tensor in self._by_path().items()}
+
+    def _by_path(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for name, tensor in self.named_tensors():
+            if name in found:
+                where = type(self).__name__
+                raise ValueError(f"{where}: two Tensors have the path {name!r}; rename one of them")
+            found[name] = tensor
+        return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the arrays of `state`; all of them, or none if anything does not fit.
@@ -119,9 +134,10 @@ class Module:
         ------
         ValueError
             Naming every missing and every unexpected name, and every shape that differs or dtype
-            that does not fit: numbers with a fraction into whole ones.
+            that does not fit: numbers with a fraction into whole ones; or if two Tensors have one
+            path.
         """
-        tensors = dict(self.named_tensors())
+        tensors = self._by_path()
         wrong = [f"missing {name!r}" for name in tensors if name not in state]
         wrong += [f"unexpected {name!r}" for name in state if name not in tensors]
         arrays = {name: _plain(state[name]) for name in tensors if name in state}

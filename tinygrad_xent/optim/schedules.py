@@ -178,6 +178,11 @@ def named(schedule: Any) -> Schedule:
             f"schedule: got {schedule!r}; wanted a function of the step and the number of steps, "
             f"or one of {known}"
         )
+    if schedule in MAKERS:
+        raise TypeError(
+            f"schedule: got the function {schedule.__name__}, which makes schedules; wanted what "
+            f"it gives when it is called: {schedule.__name__}(...)"
+        )
     found: Schedule = schedule
     return found
 
@@ -207,4 +212,5 @@ def _duration(what: str, value: Any, zero: bool = False) -> float:
     return number
 
 
+MAKERS = (step, exponential, linear, cosine, warm_up)
 NAMES: dict[str, Schedule] = {"step": step(), "cosine": cosine(), "linear": linear()}
