@@ -8,6 +8,7 @@ import pytest
 from scipy import special
 
 import tinygrad_xent as tx
+from tinygrad_xent.draw.widths import text_width
 
 pytest.importorskip("playwright", reason="the extra browser")
 from axe_playwright_python.sync_playwright import Axe
@@ -598,6 +599,28 @@ def test_numbers_stay_in_their_boxes(open_page, make):
     for k in range(page.evaluate("player.total")):
         page.evaluate(f"player.go({k})")
         assert page.evaluate(outside) == []
+
+
+@pytest.mark.parametrize("engine", ["first", "built-in"])
+def test_text_is_no_wider_than_the_layout_was_told(open_page, request, engine):
+    if engine == "built-in":
+        request.getfixturevalue("alone")
+    model = tx.nn.MLP([2, 3, 3], rng=0)
+    x = tx.Tensor(np.array([[123456.7, -2.5e8], [1.0, 2.0]]), requires_grad=True, name="x")
+    loss = tx.cross_entropy(model(x), [0, 2])
+    loss.backward()
+    svg = tx.make_dot(loss, show_saved=True).pipe(format="svg").decode()
+    page = open_page(
+        f"<!DOCTYPE html><meta charset=utf-8><title>t</title>{svg[svg.index('<svg') :]}"
+    )
+    measured = """() => document.fonts.ready.then(
+      () => [...document.querySelectorAll("text")].map(t => [t.textContent,
+        parseFloat(t.getAttribute("font-size")), t.getAttribute("font-weight") === "bold",
+        t.getComputedTextLength()]))"""
+    found = page.evaluate(measured)
+    assert len(found) > 80
+    for text, size, bold, width in found:
+        assert width <= 1.02 * text_width(text, size, bold) + 0.5, text
 
 
 def test_stepping_is_fast_with_300_nodes(open_page):

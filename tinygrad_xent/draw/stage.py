@@ -17,7 +17,7 @@ from .boxes import decimal
 from .snapshot import Graph, TensorNode
 from .stages import stages
 from .story import Story, edge_id, kept_text
-from .style import size, visible
+from .style import NARROWED, size, visible
 from .summary import Summary
 from .words import literal, readable
 
@@ -79,7 +79,7 @@ def filled(
     parts |= {
         "title": _text(title),
         "hash": f"sha256-{digest}",
-        "css": "".join(map(_asset, ("player.css", *styles, "print.css"))),
+        "css": NARROWED + "".join(map(_asset, ("player.css", *styles, "print.css"))),
         "data": as_json(data),
         "script": code,
     }
@@ -227,7 +227,7 @@ def _edges(graph: Graph, story: Story) -> dict[str, Any]:
 # What an engine writes on every text and shape, and a page says once.
 _SAID_ONCE = re.compile(
     r' xml:space="preserve"| text-anchor="start"| font-size="12(?:\.00)?"| font-family="[^"]*"'
-    r'| stroke="none"| xlink:type="simple"| (?:width|height)="[\d.]+pt"'
+    r'| stroke="none"| xlink:type="simple"| (?:width|height)="[\d.]+pt"|<style>[^<]*</style>\n?'
     r'| style="max-width:100%;height:auto"|(?<=<text)(?P<ink>[^>]*) fill="#000000"'
 )
 _PLACES = re.compile(r' (?:points|d|x|y|width|height|transform|viewBox)="[^"]*"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import escape
 
-from .style import FONT, FONTS
+from .style import FONT, FONTS, NARROWED
 
 _PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -24,4 +24,5 @@ def finished(svg: bytes, title: str) -> bytes:
     text = text.replace(f'font-family="{FONT}"', f'font-family="{FONTS}"')
     head, rest = text.split(">", 1)
     head += ' role="img" style="max-width:100%;height:auto"'
-    return f"{_PROLOGUE}{head}>\n<title>{escape(title)}</title>{rest}".encode()
+    style = f"<style>\n{NARROWED}</style>"
+    return f"{_PROLOGUE}{head}>\n<title>{escape(title)}</title>\n{style}{rest}".encode()
