@@ -163,6 +163,22 @@ def test_not_computed_is_a_dash_and_not_0(open_page):
     assert not dash(page, "t0")
 
 
+def test_an_array_too_large_to_list_has_its_dash_and_its_hook(open_page):
+    w = tx.Tensor(np.repeat([[-1.0], [1.0]], 300, axis=1), requires_grad=True, name="w")
+    w.register_hook(lambda g: g * 0.5)
+    loss = (w * w).sum()
+    loss.backward()
+    page = open_page(tx.play(loss).html, "#at=t0")
+    assert dash(page, "t0")
+    page.keyboard.press("End")
+    assert not dash(page, "t0")
+    assert cell(page, "t0")[0].split() == ["min", "-1", "mean", "0", "max", "1"]
+    assert "as its hook left it: " in about(page, "p:has-text('gradient, ')")
+    page.keyboard.press("ArrowLeft")
+    assert cell(page, "t0")[0].split() == ["min", "-2", "mean", "0", "max", "2"]
+    assert "before its hook: " in about(page, "p:has-text('gradient, ')")
+
+
 def test_a_sum_grows_term_by_term(open_page):
     x = tx.Tensor(np.array([3.0, 1.0]), requires_grad=True, name="x")
     player = tx.play((x * x).sum())

@@ -1,6 +1,8 @@
 /* The player: walks through what Python wrote down. It computes no derivative; of numbers it only
    multiplies and adds what it is given, to show one element's sum. */
 const scenes = JSON.parse(document.getElementById("data").textContent);
+/* Whether a tensor has this array: its elements or, where they are too many, a text about them. */
+const holds = (t, key) => key in t || key + "t" in t;
 /* --- one drawing ----------------------------------------------------------------------------- */
 class Pane {
   constructor(given, name) {
@@ -52,7 +54,7 @@ class Pane {
         text.setAttribute("text-anchor", "middle");
       });
       this.texts[t + row] = { texts, first: texts.map((text) => text.textContent) };
-      if (row === "value" ? this.tensors[t].by : this.tensors[t].g) {
+      if (row === "value" ? this.tensors[t].by : holds(this.tensors[t], "g")) {
         const all = box.getBBox();
         const dash = texts[0].cloneNode();
         dash.textContent = "—";
@@ -242,9 +244,9 @@ class About {
     else {
       const whole = known.kind !== "acc";
       out.push(make("p", {}, formula(name), whole ? " is complete." : ` has ${known.count[0]} of its ${known.count[1]} terms.`));
-      const early = whole && "h" in t && !["hook", "keep"].includes(known.kind);
+      const early = whole && holds(t, "h") && !["hook", "keep"].includes(known.kind);
       if (early) out.push(...this.array("gradient, before its hook", t.h, t.ht, t.s));
-      else if (whole) out.push(...this.array("h" in t ? "gradient, as its hook left it" : "gradient", t.g, t.gt, t.s));
+      else if (whole) out.push(...this.array(holds(t, "h") ? "gradient, as its hook left it" : "gradient", t.g, t.gt, t.s));
     }
     if (t.uses.length) {
       out.push(make("p", {}, t.uses.length > 1 ? `It is used ${t.uses.length} times, so its gradient is a sum, a term from each use:` : "Its gradient comes from:"));
