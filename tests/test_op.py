@@ -1,5 +1,7 @@
 """The op contract: what the making of a class checks, what apply does, what a rule may return."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,38 @@ def test_an_op_may_have_inputs_that_are_left_out():
     sum(results).sum().backward()
     assert x.grad.tolist() == [6.0, 6.0]  # 1 + 2 + 3
     assert b.grad.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("make", [lambda x: -x, lambda x: x.sum(0), lambda x: tx.apply(Stack(), x)])
+def test_each_result_has_an_application_of_its_own(make):
+    x = tx.Tensor([1.0, 2.0], requires_grad=True)
+    results = [make(x) for _ in range(3)]
+    sum(y.sum() for y in results).backward()
+    applications = [y.op for y in results]
+    assert len(set(map(id, applications))) == 3
+    assert [y.op for y in results] == applications  # and keeps it
+    assert len({type(op) for op in applications}) == 1
+    kept = weakref.ref(results.pop().op)
+    del applications
+    assert kept() is None  # with its result
+
+
+@pytest.mark.parametrize("slots", [("__dict__",), ("places", "shared")])
+def test_attributes_of_an_op_may_have_any_names(slots):
+    class Rounded(Op):
+        __slots__ = slots
+
+        def __init__(self):
+            self.places, self.shared = 2, True
+
+        forward = formula("round(x, {places})")(lambda self, x: np.round(x, self.places))
+        vjp_x = formula("ḡ")(lambda self, g, y, x: g * self.shared)
+
+    x = tx.Tensor([1.234], requires_grad=True)
+    y = tx.apply(Rounded(), x)
+    y.sum().backward()
+    assert (y.tolist(), x.grad.tolist()) == ([pytest.approx(1.23)], [1.0])
+    assert y.op.formula() == "round(x, 2)"
 
 
 def test_not_differentiable_says_so():

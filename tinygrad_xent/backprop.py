@@ -130,13 +130,13 @@ def _walk(
         if value._notes is not None:
             g = hooks(root, value, g)
             tell = True
-        op = value.op
+        op = value._op
         if op is None:
             yield value, g, NOTHING
             continue
         sent: list[Sent] = []
         made, rules, variadic = value._made, op.rules, op.variadic
-        numbers, recorded = op.places or places(len(made) // 2)
+        numbers, recorded = op._places or places(len(made) // 2)
         arrays = made[recorded]
         given = (op, g) + (_recorded_values(value) if as_values else arrays)  # to each of the rules
         for i in numbers:
@@ -294,7 +294,7 @@ def backward(root: Value, gradient: Any = None, *, retain_grads: bool = False) -
     kept = [
         (value, g)
         for value, g, _ in (_told(walk, listeners) if listeners else walk)
-        if value.op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes)
+        if value._op is None or retain_grads or (value._notes and KEEPS_GRAD in value._notes)
     ]
     with _adding:  # once the walk is done: if a rule or a hook raises, no .grad is touched
         for value, g in kept:

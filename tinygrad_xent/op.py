@@ -105,15 +105,17 @@ class Op:
         fit.
     """
 
-    # A class that adds `__slots__ = ()` has no attributes of its own: with a million of them, the
-    # garbage collector is done a third earlier.
+    # A class that adds `__slots__ = ()` has no attributes of its own.
     __slots__ = ("__weakref__",)
 
     name: ClassVar[str] = "op"
     arguments: ClassVar[tuple[str, ...]] = ()
     rules: ClassVar[tuple[Rule, ...]] = ()
     variadic: ClassVar[bool] = False
-    places: ClassVar[tuple[range, slice] | None] = None  # where the number of inputs is fixed
+    _places: ClassVar[tuple[range, slice] | None] = None  # where the number of inputs is fixed
+    # Without attributes, one instance stands for all in the graph: an object less per value, which
+    # the garbage collector need not look at. Whoever asks for `value.op` gets one of its own.
+    _shared: ClassVar[Op | None] = None
     # Labels, indices and conditions stay integers; in arithmetic an integer array takes the
     # Tensor's dtype.
     keeps_integers: ClassVar[bool] = False
@@ -130,7 +132,10 @@ class Op:
         (_, *arguments), cls.variadic = _parameters(cls.forward)
         cls.arguments = tuple(arguments)
         varies = cls.variadic or cls.forward.__defaults__ or cls.forward.__kwdefaults__
-        cls.places = None if varies else places(len(arguments))
+        cls._places = None if varies else places(len(arguments))
+        blank: Op = new(cls)
+        has_attributes = hasattr(blank, "__dict__") or cls.__basicsize__ > Op.__basicsize__
+        cls._shared = None if has_attributes else blank
         cls.rules = tuple(_rule(cls, name) for name in cls.arguments)
         for attribute in dir(cls):
             if attribute.startswith("vjp_") and attribute[4:] not in cls.arguments:
@@ -150,6 +155,11 @@ class Op:
         if self.variadic:
             return self.rules[0](self, i, g, *recorded)
         return self.rules[i](self, g, *recorded)
+
+    def _another(self) -> Op:
+        """An application like this one, for an op without attributes."""
+        op: Op = new(type(self))
+        return op
 
     def argument(self, i: int) -> str:
         """The name of input number i."""
@@ -276,11 +286,11 @@ def apply(op: Op, *inputs: Any) -> Any:
     y = op.forward(*arrays)
     if type(y) is not ndarray and isinstance(y, SCALARS):
         y = as_array(y)
-        if recording and first.op is not None and first.number < last_walk[0]:
+        if recording and first._op is not None and first.number < last_walk[0]:
             first._outlive(op, inputs)
     result = new(type(first))
     if recording:
-        result._fill(y, True, op, (*inputs, y, *arrays))
+        result._fill(y, True, op._shared or op, (*inputs, y, *arrays))
     else:
         if y.dtype == np.float64 and not op.chooses_dtype:
             y = _in_default_float(y, arrays)
@@ -290,7 +300,7 @@ def apply(op: Op, *inputs: Any) -> Any:
     mode = _recording.get()
     if mode is not True and mode is not False:
         for listener in mode.listeners:
-            listener.applied(op, inputs, arrays, result)
+            listener.applied(result.op or op, inputs, arrays, result)
     return result
 
 

@@ -198,7 +198,7 @@ class Tensor(Value):
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user, not by an op that was recorded."""
-        return self.op is None
+        return self._op is None
 
     backward = backward
     _outlive = warn_of_running_total

@@ -44,13 +44,7 @@ def places(n: int) -> tuple[range, slice]:
 
 
 class Value:
-    """One node of the graph: an array and how it was made.
-
-    Attributes
-    ----------
-    op : Op or None
-        The application that made this value; None for a leaf.
-    """
+    """One node of the graph: an array and how it was made."""
 
     # _made: (*inputs, y, *arrays): the result and the inputs' arrays as they were when the op ran.
     # One tuple and not two, for the garbage collector looks at each of them, again and again.
@@ -62,6 +56,7 @@ class Value:
     # _call: of what a Module returned: (the number at which the call began, a weak
     # reference to the Module, what stood here before, the thread). In its thread, the call made the
     # numbers in between.
+    # _op: the op that made this value, or what stands for every op of a class without attributes.
     __slots__ = (
         "__weakref__",
         "_array",
@@ -71,8 +66,8 @@ class Value:
         "_made",
         "_needs_grad",
         "_notes",
+        "_op",
         "number",
-        "op",
     )
 
     _array: Array
@@ -82,8 +77,8 @@ class Value:
     _made: tuple[Any, ...]
     _needs_grad: bool
     _notes: dict[int, Any] | None
+    _op: Op | None
     number: int
-    op: Op | None
 
     def _fill(
         self,
@@ -101,7 +96,15 @@ class Value:
         self._needs_grad = needs_grad
         self._notes = None
         self.number = next(_numbers)
-        self.op = op
+        self._op = op
+
+    @property
+    def op(self) -> Op | None:
+        """The application that made this value; None for a leaf."""
+        op = self._op
+        if op is not None and op is op._shared:
+            op = self._op = op._another()
+        return op
 
     @property
     def _grad(self) -> Array | None:
@@ -138,7 +141,7 @@ class Value:
 
     def __reduce__(self) -> Any:
         """Leave the graph and the hooks behind: a copy is a leaf with a number of its own."""
-        needs_grad = self._needs_grad and self.op is None
+        needs_grad = self._needs_grad and self._op is None
         grad = None if self._grad is None else self._grad.copy()
         made_of = (type(self), self._array.copy(), needs_grad, grad, self.name)
         return _restored, made_of, getattr(self, "__dict__", None)

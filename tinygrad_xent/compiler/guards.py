@@ -93,7 +93,7 @@ class Guards:
         elif isinstance(x, Value) and id(x) in self.record.passed_tensors:
             first = f"a{self.record.passed_tensors[id(x)]}"
             self.miss_unless(
-                f"type({text}) is {self.bind(type(x), 't')} and {text}.op is None"
+                f"type({text}) is {self.bind(type(x), 't')} and {text}._op is None"
                 if first == text
                 else f"{text} is {first}"
             )
