@@ -209,7 +209,7 @@ def cross_entropy(
     (1.0986, [[0.33329999446868896, -0.666700005531311, 0.33329999446868896]])
     """
     op = "cross_entropy"
-    if isinstance(logits, Value) and type(logits.op) is Softmax:
+    if isinstance(logits, Value) and type(logits._op) is Softmax:
         _warn_of_softmax_twice(op, logits, axis)
     if softcap is not None or temperature is not None:
         logits = _transformed(op, logits, softcap, temperature)

@@ -40,7 +40,7 @@ def nll_loss(
     np.float64(0.2877)
     """
     op = "nll_loss"
-    if isinstance(log_probs, Value) and type(log_probs.op) is Softmax:
+    if isinstance(log_probs, Value) and type(log_probs._op) is Softmax:
         warn(f"{op}: got probabilities, the output of softmax; wanted those of log_softmax")
     dtype = as_array(_raw(target)).dtype
     if dtype.kind == "f":
@@ -201,7 +201,7 @@ def kl_div(log_q: Any, target: Any, *, reduction: str = "mean", log_target: bool
             f"{op}: reduction={reduction!r}; wanted 'batchmean', 'mean', 'sum', 'none'"
         )
     log_q, p = _as_floats(log_q), _as_floats(target)
-    if isinstance(log_q, Value) and type(log_q.op) is Softmax:
+    if isinstance(log_q, Value) and type(log_q._op) is Softmax:
         warn(f"{op}: got probabilities, the output of softmax; wanted those of log_softmax")
     _warn_of_broadcasting(op, log_q, p)
     never = _raw(p) == (-np.inf if log_target else 0)
