@@ -133,9 +133,8 @@ class Op:
         cls.arguments = tuple(arguments)
         varies = cls.variadic or cls.forward.__defaults__ or cls.forward.__kwdefaults__
         cls._places = None if varies else places(len(arguments))
-        blank: Op = new(cls)
-        has_attributes = hasattr(blank, "__dict__") or cls.__basicsize__ > Op.__basicsize__
-        cls._shared = None if has_attributes else blank
+        may_have_attributes = cls.__dictoffset__ or cls.__basicsize__ > Op.__basicsize__
+        cls._shared = None if may_have_attributes else new(cls)
         cls.rules = tuple(_rule(cls, name) for name in cls.arguments)
         for attribute in dir(cls):
             if attribute.startswith("vjp_") and attribute[4:] not in cls.arguments:
