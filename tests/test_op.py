@@ -141,7 +141,7 @@ def test_attributes_of_an_op_may_have_any_names(slots):
     assert y.op.formula() == "round(x, 2)"
 
 
-@pytest.mark.parametrize("other", [dict, list, Exception])
+@pytest.mark.parametrize("other", [dict, list, Exception, tuple, int])
 def test_an_op_may_be_something_else_too(other):
     both = type("Both", (Op, other), {"__slots__": (), "forward": forward, "vjp_x": vjp_x})
     x = tx.Tensor([2.0], requires_grad=True)

@@ -117,6 +117,27 @@ def test_a_state_of_another_run_is_refused():
         fresh("sgd")[0].put_back(state)
 
 
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ({"0": nn.Dropout(0.1), 0: nn.Dropout(0.2)}, "two generators are called 'layers.0.rng'"),
+        ({"0": nn.Linear(4, 4), 0: nn.Linear(4, 4)}, "two Tensors have the path 'layers.0.weight'"),
+    ],
+)
+def test_what_a_checkpoint_could_not_tell_apart_is_refused_at_once(layers, said):
+    class Two(nn.Module):
+        def __init__(self):
+            self.layers, self.last = layers, nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.last(layers[0](layers["0"](x)))
+
+    epochs = []
+    with pytest.raises(ValueError, match=said):
+        tx.fit(Two(), (X, Y), epochs=2, on_epoch=lambda *_: epochs.append(1))
+    assert not epochs
+
+
 def test_every_generator_is_taken_once():
     class Two(nn.Module):
         def __init__(self, rng):

@@ -98,6 +98,9 @@ class Op:
     ``vjp_<argument>(self, g, y, *arrays)``; a single ``*arrays`` argument has one rule
     ``vjp_arrays(self, i, g, y, *arrays)`` for input number i. Each carries a `formula`.
 
+    A class that adds ``__slots__ = ()`` says that its ops have nothing of their own, no attributes
+    and no identity: `apply` may keep one of them for all, and rules may be given that one.
+
     Raises
     ------
     TypeError
@@ -105,7 +108,6 @@ class Op:
         fit.
     """
 
-    # A class that adds `__slots__ = ()` has no attributes of its own.
     __slots__ = ("__weakref__",)
 
     name: ClassVar[str] = "op"
@@ -113,7 +115,7 @@ class Op:
     rules: ClassVar[tuple[Rule, ...]] = ()
     variadic: ClassVar[bool] = False
     _places: ClassVar[tuple[range, slice] | None] = None  # where the number of inputs is fixed
-    # Without attributes, one instance stands for all in the graph: an object less per value, which
+    # Of ops without attributes, the one that a graph keeps for all: an object less per value, which
     # the garbage collector need not look at. Whoever asks for `value.op` gets one of its own.
     _shared: ClassVar[Op | None] = None
     # Labels, indices and conditions stay integers; in arithmetic an integer array takes the
@@ -133,8 +135,9 @@ class Op:
         cls.arguments = tuple(arguments)
         varies = cls.variadic or cls.forward.__defaults__ or cls.forward.__kwdefaults__
         cls._places = None if varies else places(len(arguments))
-        may_have_attributes = cls.__dictoffset__ or cls.__basicsize__ > Op.__basicsize__
-        cls._shared = None if may_have_attributes else new(cls)
+        has_attributes = cls.__dictoffset__ or cls.__basicsize__ > Op.__basicsize__
+        plain = not has_attributes and cls.__new__ is new  # and not a tuple or a number, too
+        cls._shared = new(cls) if plain else None
         cls.rules = tuple(_rule(cls, name) for name in cls.arguments)
         for attribute in dir(cls):
             if attribute.startswith("vjp_") and attribute[4:] not in cls.arguments:
@@ -289,7 +292,8 @@ def apply(op: Op, *inputs: Any) -> Any:
             first._outlive(op, inputs)
     result = new(type(first))
     if recording:
-        result._fill(y, True, op._shared or op, (*inputs, y, *arrays))
+        kept = op if recording is not True else op._shared or op  # who listens may know it by this
+        result._fill(y, True, kept, (*inputs, y, *arrays))
     else:
         if y.dtype == np.float64 and not op.chooses_dtype:
             y = _in_default_float(y, arrays)
@@ -299,7 +303,7 @@ def apply(op: Op, *inputs: Any) -> Any:
     mode = _recording.get()
     if mode is not True and mode is not False:
         for listener in mode.listeners:
-            listener.applied(result.op or op, inputs, arrays, result)
+            listener.applied(op, inputs, arrays, result)
     return result
 
 

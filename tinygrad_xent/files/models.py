@@ -174,7 +174,7 @@ def _fill(
     model: Module, arrays: Mapping[str, Array], path: PathLike, allow_nonfinite: bool
 ) -> None:
     turned = _turned(model, arrays)
-    tensors = dict(model.named_tensors())
+    tensors = model._by_path()
     for name, array in turned.items():
         if name in tensors and array.shape == tensors[name].shape:
             wrong = _misfit(array, tensors[name].dtype, allow_nonfinite)

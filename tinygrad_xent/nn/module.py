@@ -117,6 +117,7 @@ class Module:
         return {name: copied(tensor._array) for name, tensor in self._by_path().items()}
 
     def _by_path(self) -> dict[str, Tensor]:
+        """The leaf Tensors by their paths; a ValueError if two have the same."""
         found: dict[str, Tensor] = {}
         for name, tensor in self.named_tensors():
             if name in found:

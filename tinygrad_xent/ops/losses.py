@@ -112,7 +112,7 @@ def binary_cross_entropy_with_logits(
     """
     op = "binary_cross_entropy_with_logits"
     x, y = _pair(op, logits, target, reduction)
-    if isinstance(x, Value) and x.op is not None and x.op.name == "sigmoid":
+    if isinstance(x, Value) and x._op is not None and x._op.name == "sigmoid":
         warn(f"{op}: the logits are the output of sigmoid, which {op} applies itself")
     w = 1.0 if pos_weight is None else pos_weight
     return _reduced(_times(apply(BinaryCrossEntropyWithLogits(), x, y, w), weight), reduction)

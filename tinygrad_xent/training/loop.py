@@ -125,7 +125,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument or the data are wrong (a NaN is named by its row and column).
+        If an argument or the data are wrong (a NaN is named by its row and column), or two Tensors
+        or generators of the model have one path.
     ModelError
         If the file to go on from is damaged or newer. That it belongs to another run is a
         ValueError that names each difference.

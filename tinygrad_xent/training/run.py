@@ -67,6 +67,8 @@ class Run:
 
     def __init__(self, model: Module, optimizer: Optimizer, rng: np.random.Generator) -> None:
         self.model, self.optimizer, self.rng = model, optimizer, rng
+        model._by_path()  # which refuse what `take` could not tell apart
+        self._generators()
         self.lr = optimizer.lr
         self.history = History()
         self.steps = 0
@@ -121,7 +123,8 @@ class Run:
             "weights": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generators": {
-                name: copy.deepcopy(rng.bit_generator.state) for name, rng in self._generators()
+                name: copy.deepcopy(rng.bit_generator.state)
+                for name, rng in self._generators().items()
             },
             "history": [tuple(row) for row in self.history],
             "lr": self.lr,
@@ -140,7 +143,7 @@ class Run:
         TypeError, ValueError
             If it is of another model, optimizer or kind of generator.
         """
-        generators = dict(self._generators())
+        generators = self._generators()
         if generators.keys() != state["generators"].keys():
             names = [sorted(found) for found in (state["generators"], generators)]
             raise ValueError(f"put_back: got generators {names[0]}; wanted {names[1]}")
@@ -155,12 +158,15 @@ class Run:
         self.part = None if state["part"] is None else Part(**copy.deepcopy(dict(state["part"])))
         self.ended = state["ended"]
 
-    def _generators(self) -> Iterator[tuple[str, np.random.Generator]]:
+    def _generators(self) -> dict[str, np.random.Generator]:
         """That of the order, and those that modules draw from, each once."""
-        seen = {id(self.rng)}
-        yield "order", self.rng
+        found, seen = {"order": self.rng}, {id(self.rng)}
         for path, module in self.model.named_modules():
             for name, value in vars(module).items():
                 if isinstance(value, np.random.Generator) and id(value) not in seen:
                     seen.add(id(value))
-                    yield f"{path}.{name}" if path else name, value
+                    full = f"{path}.{name}" if path else name
+                    if full in found:
+                        raise ValueError(f"fit: two generators are called {full!r}; rename one")
+                    found[full] = value
+        return found
