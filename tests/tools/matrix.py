@@ -7,6 +7,7 @@
     python tests/tools/matrix.py --plain        # as written and one by one, too
     python tests/tools/matrix.py --bare         # with nothing, so no dot, on PATH
     python tests/tools/matrix.py --ends --without tests/test_memory.py
+    python tests/tools/matrix.py --ends --share 2   # half of the test files in each, by turns
     python tests/tools/matrix.py --ends --folder environments --prepare     # make them, for later
 
 Every pair gets an environment of its own in a temporary folder, or in one that is given and stays.
@@ -95,9 +96,11 @@ def runs_of(options):
     if options.ends:
         pairs = [(pythons[0], "lowest"), (pythons[-1], "newest")]
     found = []
+    files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/test_*.py"))
     for k, (python, numpy) in enumerate(pairs):
         seeds = [options.seed + k * options.orders + i for i in range(options.orders)]
-        without = tuple(options.without)
+        others = [file for i, file in enumerate(files) if (i - k) % options.share]
+        without = (*options.without, *others)
         found += [Run(python, numpy, seed, options.processes, without) for seed in seeds]
         found += [Run(python, numpy, None, 1, without)] if options.plain else []
     return found
@@ -120,6 +123,7 @@ def main():
     option("--plain", action="store_true", help="also as written, in one process")
     option("--bare", action="store_true", help="with an empty PATH")
     option("--without", action="append", default=[], metavar="FILE", help="of tests")
+    option("--share", type=int, default=1, metavar="N", help="every N-th test file, then the next")
     option("--folder", metavar="DIR", help="where environments are, or are made and stay")
     option("--prepare", action="store_true", help="make the environments, run nothing")
     option("--list", action="store_true", help="say what would be done")
@@ -162,7 +166,8 @@ def main():
             last = (said.stdout.strip().splitlines() or ["nothing"])[-1]
             print(row.format(run.python, numpy, order, run.processes, seconds, last), flush=True)
             if said.returncode:
-                failures.append(f"\n=== {run}\n{said.stdout[-20_000:]}{said.stderr[-5_000:]}")
+                about = f"Python {run.python}, NumPy {numpy}, {order}"
+                failures.append(f"\n=== {about}\n{said.stdout[-20_000:]}{said.stderr[-5_000:]}")
     print(*failures, sep="\n")
     return int(bool(failures))
 
