@@ -17,7 +17,7 @@ from .boxes import decimal
 from .snapshot import Graph, TensorNode
 from .stages import stages
 from .story import Story, edge_id, kept_text
-from .style import NARROWED, size, visible
+from .style import FONTS, NARROWED, size, visible
 from .summary import Summary
 from .words import literal, readable
 
@@ -76,10 +76,11 @@ def filled(
     """A page with everything in it; its policy allows these very scripts and nothing else."""
     code = "".join(map(_asset, scripts))
     digest = base64.b64encode(hashlib.sha256(f"\n{code}".encode()).digest()).decode()
+    css = "".join(map(_asset, ("player.css", *styles, "print.css")))
     parts |= {
         "title": _text(title),
         "hash": f"sha256-{digest}",
-        "css": NARROWED + "".join(map(_asset, ("player.css", *styles, "print.css"))),
+        "css": NARROWED + css.replace("{{fonts}}", FONTS),
         "data": as_json(data),
         "script": code,
     }
